@@ -1,0 +1,101 @@
+"""The agents of the acceptance tests: what a task's description says is what they do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from beth_sdk.agent import Agent, Context
+from beth_sdk.errors import Retryable
+from beth_sdk.messages import Result, Task, WantedTask
+
+LEDGER = Path(os.environ.get("ACTOR_FOLDER", ".")) / "ledger"
+GATES = LEDGER.parent
+
+
+def note(word: str) -> str:
+    """Write into the ledger that something really ran, as one line of one write."""
+    with LEDGER.open("a", encoding="utf-8") as ledger:
+        ledger.write(f"{word} {os.getpid()}\n")
+    return word
+
+
+async def pass_gate(name: str) -> str:
+    """Say that the gate is reached, then wait until the test opens it."""
+    note(f"reached:{name}")
+    gate = GATES / f"gate-{name}"
+    while not gate.exists():  # a gate must be seen by a process that was started after it was opened
+        await asyncio.sleep(0.01)
+    return name
+
+
+class Actor(Agent):
+    async def execute(self, task: Task, ctx: Context) -> Result:
+        doing = task.payload.description.split()
+        act = getattr(self, doing[0])
+        result: Result = await act(task, ctx, *doing[1:])
+        return result
+
+    async def ask(self, task: Task, ctx: Context) -> Result:
+        await ctx.step("before", note, "before", repeat="safe")
+        colour = await ctx.ask("Which colour?", ["red", "blue"])
+        shape = await ctx.ask("Which shape?")
+        await ctx.step("after", note, f"after-{colour}-{shape}", repeat="safe")
+        return Result.complete({"colour": colour, "shape": shape})
+
+    async def gates(self, task: Task, ctx: Context, *names: str) -> Result:
+        for name in names:
+            await ctx.step(name, pass_gate, name, repeat="safe")
+        return Result.complete({"passed": list(names), "notes": list(ctx.notes)})
+
+    async def delegate(self, task: Task, ctx: Context) -> Result:
+        await ctx.step("before", note, "before", repeat="safe")
+        wanted = [wanted_task("one", "gates a"), wanted_task("two", "gates b")]
+        results = await ctx.delegate(wanted)
+        return Result.complete({"children": [one.status for one in results], "ids": [one.task_id for one in results]})
+
+    async def loop(self, task: Task, ctx: Context) -> Result:
+        """Ask another to do exactly what this one does."""
+        results = await ctx.delegate([wanted_task("again", task.payload.description, agent="friend")])
+        error = results[0].error
+        return Result.complete({"status": results[0].status, "error": error.to_json() if error else None})
+
+    async def deeper(self, task: Task, ctx: Context, level: str) -> Result:
+        results = await ctx.delegate([wanted_task("deeper", f"deeper {int(level) + 1}")])
+        return results[0] if results[0].status != "complete" else Result.complete(results[0].result)
+
+    async def fail(self, task: Task, ctx: Context, times: str) -> Result:
+        note("attempt")
+        if LEDGER.read_text().count("attempt") <= int(times):
+            raise Retryable(f"not yet, of {times}")
+        return Result.complete({"attempts": LEDGER.read_text().count("attempt")})
+
+    async def die(self, task: Task, ctx: Context) -> Result:
+        """Take the whole worker down, the way running out of memory does."""
+        note("attempt")
+        if not (GATES / "gate-mended").exists():
+            os.kill(os.getpid(), 9)
+        return Result.complete({"mended": True})
+
+    async def large(self, task: Task, ctx: Context) -> Result:
+        return Result.complete({"text": "x" * 300_000})
+
+
+def wanted_task(name: str, description: str, agent: str = "actor") -> WantedTask:
+    fields: dict[str, Any] = {"name": name, "agent": agent, "type": "act", "payload": {"description": description}}
+    return WantedTask.model_validate(fields)
+
+
+if __name__ == "__main__":  # the command of the role `program`: a child in its own group, then sleep
+    child = os.fork()
+    if child == 0:
+        signal_file = GATES / "child"
+        signal_file.write_text(str(os.getpid()))
+        while True:
+            os.read(os.pipe()[0], 1)
+    sys.stdin.read()
+    note(f"program:{os.getpid()}")
+    os.waitpid(child, 0)
