@@ -338,8 +338,8 @@ class Rejected(AgentError):
 
 
 class CommandFailed(AgentError):
-    """A CommandAgent's program failed. `exit_code` as its parent sees it (a signal's negative number), None where it was
-    stopped or nobody knows. Another attempt runs it again only where its manifest says that this is safe."""
+    """A CommandAgent's program failed. `exit_code` as its parent sees it (a signal's negative number), None where it
+    was stopped or nobody knows. Another attempt runs it again only where its manifest says that this is safe."""
 
     code = "command_failed"
 

@@ -1,0 +1,1 @@
+"""Plays the product manager: writes PRD.md from a template."""

@@ -1,0 +1,1 @@
+"""Plays the tester: runs the tests it finds and reports."""
