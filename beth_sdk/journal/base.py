@@ -36,12 +36,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A claim on a stream. `ttl`: seconds it lives without being renewed."""
+    """A claim on a stream. `ttl`: seconds it lives without being renewed. `version`: how many facts the stream had when
+    it was taken, so that whoever takes an empty stream, or one it knows, need not read it; None where a backend cannot
+    say so in the same round trip."""
 
     stream: str
     holder: str
     epoch: int
     ttl: float
+    version: Version | None = None
 
 
 class Journal(Protocol):

@@ -1,0 +1,18 @@
+"""What authors of plugins test with: the conformance suites of the ports, and time that a test moves."""
+
+import pytest
+
+# Before they are imported: a failing check of a suite then shows its values, as one in a test module does.
+pytest.register_assert_rewrite(
+    "beth_sdk.testing.fact_conformance",
+    "beth_sdk.testing.hold_conformance",
+    "beth_sdk.testing.lease_conformance",
+    "beth_sdk.testing.queue_conformance",
+    "beth_sdk.testing.topic_conformance",
+)
+
+from beth_sdk.testing.bus_conformance import BusConformance  # noqa: E402
+from beth_sdk.testing.clock import ManualClock  # noqa: E402
+from beth_sdk.testing.journal_conformance import JournalConformance  # noqa: E402
+
+__all__ = ["BusConformance", "JournalConformance", "ManualClock"]
