@@ -1,0 +1,89 @@
+"""`beth doctor`."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from beth_sdk.cli.checks import Check
+from beth_sdk.cli.conftest import Beth
+from beth_sdk.cli.doctor import lines, summary
+from beth_sdk.conftest import Site
+
+CHECKS = """\
+from beth_sdk.cli.checks import Check
+
+async def check(settings):
+    return [Check("weather", "{status}", "it rains", "take an umbrella")]
+"""
+
+
+def add_check(site: Site, code: str) -> None:
+    """A plugin with one check."""
+    site.files({"zz_weather.py": code})
+    site.distribution("zz-weather", {"beth.checks": {"weather": "zz_weather:check"}})
+
+
+def test_every_check_is_told_and_a_well_machine_exits_with_0(beth: Beth) -> None:
+    ran = beth("doctor", "--json")
+    names = [check["name"] for check in ran.json["checks"]]
+    assert names[:4] == ["python", "variables", "home", "umask"]
+    assert {"database", "disk", "bus", "journal", "agents"} <= set(names)
+    assert ran.json["ok"] is (ran.exit_code == 0)
+
+
+def test_checks_of_plugins_run_too_and_a_failure_is_1(beth: Beth, site: Site) -> None:
+    add_check(site, CHECKS.format(status="fail"))
+    ran = beth("doctor", "--json")
+    assert ran.exit_code == 1
+    assert {"name": "weather", "status": "fail", "message": "it rains", "fix": "take an umbrella"} in ran.json["checks"]
+
+
+def test_a_warning_is_no_failure(beth: Beth, site: Site) -> None:
+    before = beth("doctor", "--json").exit_code
+    add_check(site, CHECKS.format(status="warn"))
+    assert beth("doctor", "--json").exit_code == before
+
+
+def test_a_check_that_cannot_be_loaded_fails_with_its_distribution(beth: Beth, site: Site) -> None:
+    add_check(site, "import nosuchmodule")
+    ran = beth("doctor", "--json")
+    assert ran.exit_code == 1
+    (check,) = [check for check in ran.json["checks"] if check["name"] == "checks"]
+    assert check["message"].startswith("zz-weather: entry point 'weather' of beth.checks: ")
+    assert check["fix"] == "mend, upgrade or uninstall zz-weather"
+
+
+def test_wrong_settings_are_a_failure_that_is_told_and_no_crash(beth: Beth, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BETH_LEASE", "soon")
+    ran = beth("doctor")
+    assert ran.exit_code == 1
+    assert "fail  settings  BETH_LEASE='soon' is not accepted" in ran.stdout
+    assert "→ correct BETH_LEASE" in ran.stdout
+
+
+def test_people_see_a_line_a_check_with_the_fix_below() -> None:
+    shown = lines([Check("a", "ok", "fine"), Check("bus", "fail", "no answer", "start it")])
+    assert [click.unstyle(line) for line in shown] == [
+        "ok    a    fine",
+        "fail  bus  no answer",
+        "           → start it",
+        "",
+        "1 failure in 2 checks.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "line"),
+    [
+        ("ok ok", "Everything is well."),
+        ("ok warn", "1 warning in 2 checks."),
+        ("fail warn fail", "2 failures and 1 warning in 3 checks."),
+    ],
+)
+def test_the_last_line_sums_it_up(statuses: str, line: str) -> None:
+    assert summary([Check("x", status, "m", "f") for status in statuses.split()]) == line  # type: ignore[arg-type]
+
+
+def test_there_are_no_colours_in_a_pipe(beth: Beth) -> None:
+    assert "\x1b" not in beth("doctor").stdout
