@@ -4,7 +4,9 @@ A task's life: published, handed out, held, ended, its result appended, done. Ra
 by hand-written SQL in one thread; Beth's life has two more (the hold, and dropping it). Rounds alternate in one
 process, so that whatever else the machine does meets all sides.
 
-    python benchmarks/sqlite_vs_raw.py [--rounds 7] [--tasks 300] [--concurrent-tasks 3000] [--directory DIR] [--json]
+The worker's rows are no-op tasks through everything above: messages, hooks, worker thread, agent thread, events.
+
+    python -m benchmarks.sqlite_vs_raw [--rounds 7] [--tasks 300] [--concurrent-tasks 3000] [--directory DIR] [--json]
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks import whole_path
 from beth_sdk.bus.base import Message, Outgoing, Queue
 from beth_sdk.bus.sqlite import SQLiteBus, open_bus
 from beth_sdk.journal.base import Fact
@@ -131,6 +134,12 @@ async def measure_beth(path: Path, tasks: int, concurrency: int) -> Figures:
     return figures(latencies, tasks / elapsed)
 
 
+def measure_worker(path: Path, tasks: int, concurrency: int) -> Figures:
+    """No-op tasks through a whole worker, from publish to its result."""
+    latencies, rate = asyncio.run(whole_path.live(path, tasks, concurrency))
+    return figures(latencies or [float("nan")], rate)
+
+
 def figures(latencies: list[float], rate: float) -> Figures:
     """Milliseconds and tasks a second."""
     ordered = sorted(latencies)
@@ -147,6 +156,8 @@ def measure(rounds: int, tasks: int, concurrent_tasks: int, directory: Path | No
         "raw, one outstanding": lambda path: measure_raw(path, tasks, 1),
         "beth, one outstanding": lambda path: asyncio.run(measure_beth(path, tasks, 1)),
         f"beth, {CONCURRENCY} concurrent": lambda path: asyncio.run(measure_beth(path, concurrent_tasks, CONCURRENCY)),
+        "worker, one outstanding": lambda path: measure_worker(path, tasks, 1),
+        f"worker, {CONCURRENCY} concurrent": lambda path: measure_worker(path, concurrent_tasks, CONCURRENCY),
         f"raw, {CONCURRENCY} in a commit": lambda path: measure_raw(path, concurrent_tasks, CONCURRENCY),
     }
     found: dict[str, list[Figures]] = {name: [] for name in sides}
@@ -169,10 +180,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     found = measure(options.rounds, options.tasks, options.concurrent_tasks, options.directory)
-    raw, one, many, batch = found.values()
+    raw, one, many, worker, workers, batch = found.values()
     ratios = {
         "p50, beth one outstanding / raw": one["p50_ms"] / raw["p50_ms"],
         f"tasks/s, beth {CONCURRENCY} concurrent / raw": many["tasks_per_second"] / raw["tasks_per_second"],
+        "p50, worker one outstanding / raw": worker["p50_ms"] / raw["p50_ms"],
+        f"tasks/s, worker {CONCURRENCY} concurrent / raw": workers["tasks_per_second"] / raw["tasks_per_second"],
         f"tasks/s, beth {CONCURRENCY} concurrent / raw {CONCURRENCY} in a commit": (
             many["tasks_per_second"] / batch["tasks_per_second"]
         ),

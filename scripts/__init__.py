@@ -1,0 +1,1 @@
+"""Programs for working on Beth itself: its environment, its lint step. No package contains them."""
