@@ -46,9 +46,7 @@ format: environment ## let ruff format and sort everything
 	@$(PY) -m ruff check --quiet --fix . ; $(PY) -m ruff format .
 
 bench: environment ## measure: throughput and latency beside plain sqlite3
-	@for file in benchmarks/[a-z]*.py; do \
-		name=$$(basename "$$file" .py); echo "bench: $$name"; $(PY) -m "benchmarks.$$name" $(ARGS) || exit 1; \
-	done
+	@$(PY) -m benchmarks $(ARGS)
 
 docs: environment ## write the generated reference pages anew, check what all documents say
 	@$(PY) -m scripts.reference
