@@ -61,7 +61,7 @@ class Context(ABC):
 
     @abstractmethod
     async def ask(self, question: str, options: Sequence[str] | None = None) -> str:
-        """Ask a person. Ends this delivery; the answer comes as a continuation, in which this call returns it."""
+        """Ask a person. Ends this delivery; the answer comes as a continuation, where this call returns it."""
 
     @abstractmethod
     async def delegate(self, tasks: Sequence[WantedTask]) -> list[Result]:
@@ -71,7 +71,7 @@ class Context(ABC):
     @property
     @abstractmethod
     def cancelled(self) -> bool:
-        """Whether the task was cancelled, its hold lost, or the worker told to stop at once: for loops without steps."""
+        """Whether the task must stop: cancelled, its hold lost, or the worker told to: for loops without steps."""
 
     @property
     @abstractmethod
@@ -121,7 +121,11 @@ class Suspended(Signal):
     """The task waits for an answer or for other tasks: `question` or `tasks` says which."""
 
     def __init__(
-        self, *, question: Question | None = None, tasks: Sequence[WantedTask] = (), data: Mapping[str, Any] | None = None
+        self,
+        *,
+        question: Question | None = None,
+        tasks: Sequence[WantedTask] = (),
+        data: Mapping[str, Any] | None = None,
     ) -> None:
         self.question = question
         self.tasks = tuple(tasks)
@@ -130,7 +134,11 @@ class Suspended(Signal):
 
 
 class HandedOver(Signal):
-    """The worker is stopping: another one goes on from the journal."""
+    """The worker is stopping: another one goes on from the journal. `at_once`: without waiting for a step boundary."""
+
+    def __init__(self, *, at_once: bool = False) -> None:
+        self.at_once = at_once
+        super().__init__()
 
 
 class Fenced(Signal):

@@ -50,12 +50,12 @@ class SystemClock:
         await asyncio.sleep(max(0.0, seconds))
 
 
-async def wait_for_event(clock: Clock, event: asyncio.Event, timeout: float) -> bool:
-    """Wait until `event` is set or `timeout` seconds have passed; returns whether it is set."""
-    if event.is_set() or timeout <= 0:
+async def wait_for_event(clock: Clock, event: asyncio.Event, at_most: float) -> bool:
+    """Wait until `event` is set or `at_most` seconds have passed; returns whether it is set."""
+    if event.is_set() or at_most <= 0:
         return event.is_set()
     waiter = asyncio.ensure_future(event.wait())
-    sleeper = asyncio.ensure_future(clock.sleep(timeout))
+    sleeper = asyncio.ensure_future(clock.sleep(at_most))
     try:
         await asyncio.wait({waiter, sleeper}, return_when=asyncio.FIRST_COMPLETED)
     finally:

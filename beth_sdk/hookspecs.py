@@ -60,8 +60,8 @@ class PublishRecord:
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
-    """One delivery of a task that was taken. After: its `outcome` (a result's status, `retry`, `handed_over`, `fenced`),
-    the `seconds` it ran, and what the result says it used up."""
+    """One delivery of a task that was taken. After: its `outcome` (a result's status, `retry`, `handed_over` or
+    `fenced`), the `seconds` it ran, and what the result says it used up."""
 
     task_id: str
     continuation: int

@@ -54,7 +54,7 @@ def decide(
     """What becomes of a task of which `attempt` attempts have failed, the last with `error`.
 
     An attempt that journaled a new outcome is not among the `attempt`s: the caller leaves it out, and it is 0 when
-    every attempt made progress. `error` is None where the worker died without a word.
+    every attempt made progress. `error` is None where the worker died without a word; `epoch` is the last attempt's.
     """
     if error is not None and not is_retryable(error):
         return GiveUp(f"{type(error).__name__} cannot be retried")
@@ -63,9 +63,14 @@ def decide(
     if attempt >= max_attempts:
         return GiveUp(f"{attempt} of {max_attempts} attempts failed")
     delay = backoff.delay(max(attempt, 1), random)
-    if isinstance(error, Retryable) and error.after is not None:
-        delay = max(delay, error.after)
-    return TryAgain(delay)
+    return TryAgain(max(delay, _least_delay(error)))
+
+
+def _least_delay(error: BaseException | None) -> float:
+    """What a `Retryable` asks for, also one that was raised in a step."""
+    while isinstance(error, StepRaised):
+        error = error.__cause__
+    return (error.after or 0.0) if isinstance(error, Retryable) else 0.0
 
 
 def is_retryable(error: BaseException) -> bool:

@@ -6,7 +6,8 @@ import re
 import secrets
 
 HEADER = "traceparent"
-_FORM = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+# Ids that are all zeros are invalid there.
+_FORM = re.compile(r"00-((?!0{32})[0-9a-f]{32})-((?!0{16})[0-9a-f]{16})-[0-9a-f]{2}")
 
 
 def start() -> str:

@@ -23,6 +23,8 @@ def _meets(have: tuple[int, ...], clause: str) -> bool:
         raise ValueError(f"not a version constraint: {clause!r}")
     operator, text = parsed.groups()
     want = tuple(int(part) for part in text.split("."))
+    if operator == "~=" and len(want) < 2:
+        raise ValueError(f"not a version constraint: {clause!r} (~= needs two numbers at least)")
     order = _compare(have, want)
     match operator:
         case "==":
@@ -38,7 +40,7 @@ def _meets(have: tuple[int, ...], clause: str) -> bool:
         case "<":
             return order < 0
         case _:
-            return order >= 0 and have[: len(want) - 1] == want[:-1]
+            return order >= 0 and _compare(have[: len(want) - 1], want[:-1]) == 0
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -191,8 +191,9 @@ async def test_users_of_one_file_in_a_process_share_its_thread(tmp_path: Path) -
     await one.release()
     assert await run(two, lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
     await two.release()
-    assert open_database(tmp_path / "shared.db") is not two
-    await open_database(tmp_path / "shared.db").release()
+    anew = open_database(tmp_path / "shared.db")
+    assert anew is not two
+    await anew.release()
 
 
 async def test_loops_in_several_threads_get_their_own_answers(database: Database) -> None:

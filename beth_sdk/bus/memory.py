@@ -72,6 +72,7 @@ class MemoryBus:
         async def attempt() -> tuple[list[Delivery], float]:
             return self._take(queues, limit)
 
+        self._must_be_open()
         return await self._waiters.wait(queues, attempt, clock=self._clock, wait=wait)
 
     async def extend(self, delivery: Delivery) -> None:
@@ -119,6 +120,7 @@ class MemoryBus:
         async def attempt() -> tuple[list[tuple[Cursor, Message]], float]:
             return self._page(topic, after, limit), NEVER
 
+        self._must_be_open()
         return await self._waiters.wait([topic], attempt, clock=self._clock, wait=wait)
 
     async def tail(self, topic: str) -> Cursor:
@@ -133,11 +135,14 @@ class MemoryBus:
 
     @contextmanager
     def _locked(self) -> Iterator[Store]:
-        if self._waiters.closed:
-            raise BusUnavailable("this connection to the bus was closed")
+        self._must_be_open()
         with self._store.lock:
             self._store.trim_if_due(self._clock, self._retention)
             yield self._store
+
+    def _must_be_open(self) -> None:
+        if self._waiters.closed:
+            raise BusUnavailable("this connection to the bus was closed")
 
     def _place(self, queue: TaskQueue, task: Task, delay: float) -> None:
         if delay > 0:

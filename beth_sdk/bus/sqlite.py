@@ -122,7 +122,7 @@ class SQLiteBus:
         self, channels: Sequence[str], attempt: Callable[[], Awaitable[tuple[list[T], float]]], wait: float
     ) -> list[T]:
         found, _ = await attempt()
-        if found or wait <= 0:
+        if found or wait <= 0 or self._waiters.closed:  # closed meanwhile: nobody would close another ear
             return found
         recheck = RECHECK if self._ear.listen() else RECHECK_UNHEARD
         return await self._waiters.wait(channels, attempt, clock=self._clock, wait=wait, recheck=recheck)

@@ -156,10 +156,13 @@ async def test_a_process_that_left_the_group_does_not_hold_up_the_run(program: M
     os.mkfifo(tmp_path / "end")
     source = """
 import os
+gone, going = os.pipe()
 if os.fork() == 0:
     os.setsid()
+    os.write(going, b".")  # from here on it is out of the group's reach
     open("end").read()
     os._exit(0)
+os.read(gone, 1)
 print("done")
 """
     assert await finished(program(source)) == Ending(0, b"done\n")
