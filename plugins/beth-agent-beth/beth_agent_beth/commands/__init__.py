@@ -1,0 +1,1 @@
+"""The commands about requests, which `beth` finds by entry point."""

@@ -1,0 +1,26 @@
+"""Leaving: this process ends when its command has said everything, whatever agents have left running in it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import NoReturn
+
+EXIT_GRACE = 1.0
+"""Seconds the interpreter may take to exit: it would wait for threads of agent code, however long those take."""
+
+
+def leave(code: int) -> NoReturn:
+    """Exit with this code, soon."""
+
+    def at_once() -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        timer = threading.Timer(EXIT_GRACE, at_once)
+        timer.daemon = True
+        timer.start()
+    raise SystemExit(code)

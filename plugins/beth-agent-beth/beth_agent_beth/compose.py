@@ -1,0 +1,165 @@
+"""The task messages of a request: what each agent is told. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from beth_agent_beth.state import RequestState, TaskState
+from beth_sdk import schema
+from beth_sdk.bus.base import DEFAULT_PRIORITY
+from beth_sdk.errors import ContractError, LoopRefused
+from beth_sdk.messages import CONTRACT_VERSION, Result, Task, WantedTask, timestamp
+
+RESULTS = "results.beth"
+
+UPSTREAM_BYTES = 96 * 1024
+"""What is told of earlier tasks may take this much of a task message. A result that is longer than what is left is told
+by its artifacts alone; a task for which there is not even room for those is left out."""
+
+
+def first(state: RequestState, one: TaskState, now: float) -> Task:
+    """A task of the plan, for the first time."""
+    request = state.request
+    payload: dict[str, Any] = {
+        "description": one.description or request["description"],
+        "acceptance_criteria": list(request.get("acceptance_criteria", [])),
+        "context": {"epic_id": state.id},
+    }
+    needed = [state.tasks[state.id_of(name)] for name in one.needs]
+    if needed:
+        payload["deps"] = [need.id for need in needed]
+        payload["upstream"] = upstream(needed)
+    return _task(state, one.id, one.agent, one.type, payload, now=now, inputs=_artifacts(needed))
+
+
+def child(state: RequestState, parent: TaskState, task_id: str, wanted: WantedTask, now: float) -> Task:
+    """A subtask that an agent wanted. Raises `LoopRefused` where it repeats what one of its ancestors already does."""
+    assert parent.task is not None
+    ancestors = [*parent.task.ancestors, parent.id]
+    _refuse_loop(state, ancestors, task_id, wanted)
+    payload = wanted.payload.to_json()
+    payload["context"] = {**(payload.get("context") or {}), "epic_id": state.id, "parent_task": parent.id}
+    made = _task(state, task_id, wanted.agent, wanted.type, payload, now=now, ancestors=ancestors)
+    changes: dict[str, Any] = {"max_hops": parent.task.max_hops}
+    if wanted.priority is not None:
+        changes["priority"] = wanted.priority
+    return made.with_(**changes)
+
+
+def continued(state: RequestState, one: TaskState, now: float) -> Task:
+    """The same task going on: with the answer to its question, or the results of its subtasks."""
+    assert one.task is not None
+    assert one.result is not None
+    question = one.result.question.id if one.result.question is not None else None
+    answer: dict[str, Any] = {} if question is None else {"question": question}
+    if one.result.status == "needs_tasks":
+        children = state.children_of_this_round(one)
+        answer["results"] = [child.result.to_json() for child in children if child.result is not None]
+    elif one.parked:
+        # What the task was answered before it was paused may not have been read yet.
+        before = one.task.answer.to_json() if one.task.answer is not None else {}
+        answer = before or {"question": question, "text": "resume"}
+    else:
+        answer["text"] = state.answers[one.result.key]
+    return one.task.with_(continuation=one.result.continuation + 1, answer=answer, timestamp=timestamp(now))
+
+
+def upstream(needed: Sequence[TaskState]) -> list[dict[str, Any]]:
+    """What earlier tasks brought, for those that build on it, in `UPSTREAM_BYTES` at most."""
+    told: list[dict[str, Any]] = []
+    left = UPSTREAM_BYTES
+    for one in needed:
+        if one.result is None:
+            continue
+        entry: dict[str, Any] = {"task_id": one.id, "name": one.name, "agent": one.agent, "type": one.type}
+        if one.result.artifacts:
+            entry["artifacts"] = [artifact.to_json() for artifact in one.result.artifacts]
+        whole = {**entry, "result": one.result.result}
+        if _size(whole) > left:
+            whole = {**entry, "result_left_out": f"{_size(one.result.result):,} bytes; see the artifacts"}
+        if _size(whole) <= left:
+            told.append(whole)
+            left -= _size(whole)
+    return told
+
+
+def unpublished(
+    state: RequestState, task_id: str, agent: str, task_type: str, *, now: float, continuation: int = 0
+) -> Task:
+    """What the journal keeps in the place of a task that could not be published."""
+    payload = {"description": "(not published)"}
+    made = _task(state, task_id, agent, task_type, payload, now=now, priority=DEFAULT_PRIORITY)
+    return made.with_(continuation=continuation)
+
+
+def refused(unpublished: Task, error: ContractError) -> Result:
+    """The result of a task that could not be published."""
+    told: dict[str, Any] = {"code": error.code, "message": str(error), "retryable": False}
+    if isinstance(error, LoopRefused):
+        told["details"] = {"chain": list(error.chain)}
+    return schema.parse(
+        Result,
+        {
+            "task_id": unpublished.id,
+            "continuation": unpublished.continuation,
+            "status": "rejected",
+            "request_id": unpublished.request_id,
+            "agent": "beth",
+            "error": told,
+        },
+    )
+
+
+def _size(value: Any) -> int:
+    """Bytes in a message."""
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+
+def _artifacts(needed: Sequence[TaskState]) -> list[dict[str, Any]]:
+    return [artifact.to_json() for one in needed if one.result is not None for artifact in one.result.artifacts]
+
+
+def _task(
+    state: RequestState,
+    task_id: str,
+    agent: str,
+    task_type: str,
+    payload: dict[str, Any],
+    *,
+    now: float,
+    ancestors: Sequence[str] = (),
+    inputs: Sequence[dict[str, Any]] = (),
+    priority: int | None = None,
+) -> Task:
+    document: dict[str, Any] = {
+        "id": task_id,
+        "type": task_type,
+        "agent": agent,
+        "payload": payload,
+        "reply_to": RESULTS,
+        "timestamp": timestamp(now),
+        "schema_version": CONTRACT_VERSION,
+        "request_id": state.id,
+        "priority": state.request.get("priority", DEFAULT_PRIORITY) if priority is None else priority,
+    }
+    if ancestors:
+        document["ancestors"] = list(ancestors)
+    if inputs:
+        document["inputs"] = list(inputs)
+    return schema.parse(Task, document)
+
+
+def _refuse_loop(state: RequestState, ancestors: Sequence[str], task_id: str, wanted: WantedTask) -> None:
+    for ancestor in ancestors:
+        known = state.tasks.get(ancestor)
+        if known is None or known.task is None:
+            continue
+        same = (known.agent, known.type, known.task.payload.description)
+        if same == (wanted.agent, wanted.type, wanted.payload.description):
+            chain = (
+                *(f"{one} ({state.tasks[one].agent})" for one in ancestors if one in state.tasks),
+                f"{task_id} ({wanted.agent})",
+            )
+            raise LoopRefused(chain, f"{wanted.agent} is asked for what it is asking others for")

@@ -1,0 +1,82 @@
+"""A request while its hold is held: what is appended is folded at once, and the hold lives until its holder lets go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from beth_agent_beth import facts
+from beth_agent_beth.journaled import catch_up
+from beth_agent_beth.state import RequestState
+from beth_sdk.clock import Clock
+from beth_sdk.errors import Held, HoldLost, JournalError
+from beth_sdk.journal.base import Entry, Fact, Hold, Journal, Version
+from beth_sdk.messages import Result
+
+FIRST_TRY_AGAIN, LAST_TRY_AGAIN = 0.01, 0.5
+"""Seconds between two tries to take the hold of a request that another Beth is just looking after."""
+
+
+class HeldRequest:
+    """A request's state under its hold."""
+
+    def __init__(self, journal: Journal, clock: Clock, hold: Hold, state: RequestState) -> None:
+        self.journal = journal
+        self.state = state
+        self._clock = clock
+        self._hold = hold
+
+    async def append(self, new: Sequence[Fact], *, key: str) -> None:
+        """Append and fold; what others appended in between is folded first. Raises `HoldLost`."""
+        state = self.state
+        version = await self.journal.append(facts.stream_of(state.id), new, key=key, hold=self._hold)
+        if version == state.version + len(new):
+            now = self._clock.wall()
+            for number, fact in enumerate(new, start=state.version + 1):
+                state.take_in(Entry(Version(number), fact, self._hold.epoch, now))
+        else:
+            await catch_up(self.journal, state)
+
+    async def take(self, result: Result) -> bool:
+        """Accept a result, if it counts; returns whether it does."""
+        if not self.state.accepts(result):
+            return False
+        await self.append([Fact(facts.TAKEN, {"result": result.to_json()})], key=f"taken:{result.key}")
+        return True
+
+
+@asynccontextmanager
+async def holding(journal: Journal, clock: Clock, stream: str, holder: str, ttl: float) -> AsyncIterator[Hold]:
+    """The hold of a stream, waited for while somebody else has it, renewed while it is used, and dropped.
+
+    Raises `StreamArchived`. A hold that was lost all the same is known from the next append, which is refused.
+    """
+    hold = await _take(journal, clock, stream, holder, ttl)
+    renewing = asyncio.ensure_future(_renew(journal, clock, hold))
+    try:
+        yield hold
+    finally:
+        renewing.cancel()
+        await journal.drop(hold)
+
+
+async def _take(journal: Journal, clock: Clock, stream: str, holder: str, ttl: float) -> Hold:
+    delay = FIRST_TRY_AGAIN
+    while True:
+        try:
+            return await journal.take(stream, holder, ttl)
+        except Held as held:
+            await clock.sleep(min(delay, held.remaining + 0.001))
+            delay = min(delay * 2, LAST_TRY_AGAIN)
+
+
+async def _renew(journal: Journal, clock: Clock, hold: Hold) -> None:
+    while True:
+        await clock.sleep(hold.ttl / 3)
+        try:
+            await journal.renew(hold)
+        except HoldLost:
+            return
+        except JournalError:
+            pass  # it cannot be reached; two more tries before the hold runs out

@@ -1,0 +1,243 @@
+"""What Beth does about one request at a time: take its hold, fold, append, publish, drop.
+
+Every fact is appended before what it says is done, and everything that is done may be done twice: killed anywhere, she
+goes on where the journal ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakValueDictionary
+
+from beth_agent_beth import facts, reconciling, workflow
+from beth_agent_beth.held import HeldRequest, holding
+from beth_agent_beth.journaled import catch_up
+from beth_agent_beth.outcome import outcome_of
+from beth_agent_beth.publications import Publication, publications
+from beth_agent_beth.state import RequestState
+from beth_agent_beth.steering import Steering
+from beth_sdk import history, schema, trace
+from beth_sdk.bus.base import Bus, Message
+from beth_sdk.clock import Clock
+from beth_sdk.errors import ConfigurationError, HoldLost, StreamArchived
+from beth_sdk.hookspecs import HookSink, PlanRecord, PublishRecord, RequestRecord
+from beth_sdk.journal.base import Entry, Fact, Hold, Journal
+from beth_sdk.logs import Log
+from beth_sdk.messages import Event, Result, Task, timestamp
+from beth_sdk.publish import publish_task, queue_of
+
+AT_ONCE = 100
+"""Tasks that are journaled in one append and published side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A result that arrived."""
+
+    result: Result
+
+
+class Orchestrator:
+    """Looks after requests. One for each Beth; lives on the loop of bus and journal. `ttl`: seconds a hold lives
+    without being renewed."""
+
+    def __init__(
+        self, bus: Bus, journal: Journal, clock: Clock, log: Log, hooks: HookSink, *, instance: str, ttl: float
+    ) -> None:
+        self._bus = bus
+        self._journal = journal
+        self._clock = clock
+        self._log = log
+        self._hooks = hooks
+        self._instance = instance
+        self._ttl = ttl
+        self._steering = Steering(bus, clock, instance=instance, ttl=ttl)
+        self._states: dict[str, RequestState] = {}
+        """Of requests that have not ended; each is touched only under its lock."""
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._interrupted: set[str] = set()
+        """Requests of which something may have been journaled and not published, because looking after them failed."""
+        self._others_work: set[str] = set()
+        """Requests of which another Beth journaled that she publishes, and may have died before she did."""
+
+    async def attend(
+        self, request_id: str, inputs: Sequence[Input] = (), *, reconcile: bool = False
+    ) -> RequestState | None:
+        """Take these results and do whatever follows. With `reconcile`, also look into the journals of its tasks and
+        publish again what has no result. Returns None for a request that does not exist, or was archived."""
+        async with self._locks.setdefault(request_id, asyncio.Lock()):
+            try:
+                reconcile = reconcile or request_id in self._interrupted
+                state = await self._until_not_fenced(request_id, inputs, reconcile=reconcile)
+            except BaseException:
+                self._interrupted.add(request_id)
+                self._states.pop(request_id, None)
+                raise
+            self._interrupted.discard(request_id)
+            if reconcile:
+                self._others_work.discard(request_id)
+            if state is None or state.ended:
+                self._states.pop(request_id, None)
+                self._others_work.discard(request_id)
+            return state
+
+    def others_work(self, request_id: str) -> bool:
+        """Whether another Beth is to have published tasks of this request since it was last reconciled here."""
+        return request_id in self._others_work
+
+    # -- under the hold -----------------------------------------------------------------------
+
+    async def _until_not_fenced(
+        self, request_id: str, inputs: Sequence[Input], *, reconcile: bool
+    ) -> RequestState | None:
+        if request_id not in self._states and await self._known(request_id) is None:
+            return None
+        while True:
+            try:
+                return await self._hold_and_attend(request_id, inputs, reconcile=reconcile)
+            except StreamArchived:
+                return None
+            except HoldLost as lost:
+                # Another Beth took over while this one stood still. What she did is in the journal.
+                self._log.warning("fenced", request_id=request_id, epoch=lost.epoch, current_epoch=lost.current)
+                self._states.pop(request_id, None)
+
+    async def _known(self, request_id: str) -> RequestState | None:
+        """The request as the journal has it now, None where it does not exist."""
+        state = self._states.get(request_id) or RequestState(request_id)
+
+        def seen(entry: Entry) -> None:
+            if entry.fact.kind == facts.PUBLISHING:  # what she publishes herself is folded as she appends it
+                self._others_work.add(request_id)
+
+        await catch_up(self._journal, state, seen)
+        if not state.request:
+            return None
+        self._states[request_id] = state
+        return state
+
+    async def _hold_and_attend(
+        self, request_id: str, inputs: Sequence[Input], *, reconcile: bool
+    ) -> RequestState | None:
+        stream = facts.stream_of(request_id)
+        async with holding(self._journal, self._clock, stream, self._instance, self._ttl) as hold:
+            return await self._under_hold(request_id, hold, inputs, reconcile=reconcile)
+
+    async def _under_hold(
+        self, request_id: str, hold: Hold, inputs: Sequence[Input], *, reconcile: bool
+    ) -> RequestState | None:
+        state = await self._known(request_id)
+        if state is None:
+            return None
+        held = HeldRequest(self._journal, self._clock, hold, state)
+        before = state.version
+        for one in inputs:
+            await self._take(held, one.result)
+        if reconcile:
+            await self._send(state, await reconciling.reconcile(held))
+        while await self._advance(held):
+            pass
+        if state.version != before:
+            await self._tell_watchers(state)
+        return state
+
+    async def _take(self, held: HeldRequest, result: Result) -> None:
+        one = held.state.tasks.get(result.task_id)
+        if one is not None and result.continuation > one.continuation:
+            await reconciling.take_redriven(held, one)
+        if await held.take(result):
+            self._log.info("result", request_id=held.state.id, task_id=result.task_id, status=result.status)
+        else:
+            self._log.debug("a result that does not count", key=result.key, status=result.status)
+
+    async def _advance(self, held: HeldRequest) -> bool:
+        """Do the next thing; returns whether there may be more to do."""
+        state = held.state
+        if state.ended:
+            return False
+        if state.workflow is None:
+            return await self._plan(held)
+        if state.last_steer > state.passed_on:
+            await self._steering.pass_on(held)
+            return True
+        made = publications(state, self._clock.wall(), AT_ONCE)
+        if made:
+            await self._publish(held, made)
+            return True
+        ending = outcome_of(state)
+        if ending is not None:
+            await self._end(held, ending)
+        return False
+
+    async def _plan(self, held: HeldRequest) -> bool:
+        state = held.state
+        self._hooks.emit("before_request", self._record(state))
+        name = str(state.request.get("workflow", "feature"))
+        self._hooks.emit("before_plan", PlanRecord(state.id, name))
+        try:
+            given = state.request.get("plan")
+            plan = workflow.load(name) if given is None else workflow.plan_of(given, "plan")
+        except ConfigurationError as error:
+            await self._end(held, {"status": "failed", "reason": f"no plan could be made: {error}"})
+            return False
+        tasks = [task.model_dump(exclude_defaults=True) for task in plan.task]
+        await held.append([Fact(facts.PLANNED, {"workflow": plan.name, "tasks": tasks})], key="planned")
+        self._log.info("planned", request_id=state.id, workflow=plan.name, tasks=len(tasks))
+        self._hooks.emit("after_plan", PlanRecord(state.id, plan.name, len(tasks)))
+        return True
+
+    async def _end(self, held: HeldRequest, ending: dict[str, Any]) -> None:
+        state = held.state
+        await held.append([Fact(facts.ENDED, ending)], key=f"ended:{state.version}")
+        self._log.info("request ended", request_id=state.id, status=ending["status"], reason=ending["reason"])
+        seconds = self._clock.wall() - state.received_at
+        self._hooks.emit("after_request", self._record(state, ending["status"], seconds))
+
+    # -- publishing ---------------------------------------------------------------------------
+
+    async def _publish(self, held: HeldRequest, made: Sequence[Publication]) -> None:
+        for one in made:
+            if one.unparked:  # a pause that was written after its resume would park it again, for ever
+                await history.resume(self._journal, one.task.id, token=f"continued:{one.task.key}")
+        new = [fact for one in made for fact in one.facts()]
+        await held.append(new, key=f"publishing:{held.state.version}")
+        await self._send(held.state, [one.task for one in made if one.refusal is None])
+
+    async def _send(self, state: RequestState, tasks: Sequence[Task]) -> None:
+        """Publish tasks that the journal has. Raises what the bus raised once all others were tried."""
+        for start in range(0, len(tasks), AT_ONCE):
+            sending = (self._send_one(state, task) for task in tasks[start : start + AT_ONCE])
+            for outcome in await asyncio.gather(*sending, return_exceptions=True):
+                if outcome is not None:
+                    raise outcome
+
+    async def _send_one(self, state: RequestState, task: Task) -> None:
+        traceparent = state.request.get("traceparent")
+        record = PublishRecord(queue_of(task.agent), task.key, state.id, trace.trace_id(traceparent))
+        self._hooks.emit("before_publish", record)
+        await publish_task(self._bus, task, journal_id=self._journal.id, traceparent=traceparent)
+        self._hooks.emit("after_publish", record)
+
+    # -- watchers -----------------------------------------------------------------------------
+
+    async def _tell_watchers(self, state: RequestState) -> None:
+        """Events may be lost; watchers read the journal, and this tells them when."""
+        event = Event.model_validate(
+            {
+                "id": secrets.token_hex(8),
+                "kind": "progress",
+                "timestamp": timestamp(self._clock.wall()),
+                "request_id": state.id,
+                "agent": "beth",
+                "instance": self._instance,
+                "data": {"version": state.version, "status": state.status},
+            }
+        )
+        await self._bus.append("events", Message(state.id, schema.encode(event)))
+
+    def _record(self, state: RequestState, status: str | None = None, seconds: float | None = None) -> RequestRecord:
+        return RequestRecord(state.id, str(state.request.get("description", "")), status, seconds)

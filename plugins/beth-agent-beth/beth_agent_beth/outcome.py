@@ -1,0 +1,114 @@
+"""Whether a request has ended, and how, or waits for somebody; and what is told of it in the end. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from beth_agent_beth.state import RequestState, TaskState
+
+WAITING_FOR_SOMETHING = ("asking", "delegating", "published")
+
+NAMED = 10
+"""Tasks whose failure a reason tells; of more it only says how many there are."""
+
+
+def outcome_of(state: RequestState) -> dict[str, Any] | None:
+    """The `ended` fact's data once nothing of the request runs, waits or can be published; None before."""
+    if state.outstanding:
+        return None
+    if state.cancel_reason is not None:
+        return {"status": "cancelled", "reason": state.cancel_reason}
+    if state.to_continue or state.to_delegate or state.ready:
+        return None
+    if any(one.status in WAITING_FOR_SOMETHING for one in state.tasks.values()):
+        return None
+    lacking = [one for one in state.tasks.values() if one.parent is None and (one.status != "complete" or one.refuses)]
+    if lacking:
+        return {"status": "failed", "reason": _reason([one for one in lacking if one.status != "waiting"])}
+    return {"status": "complete", "reason": ""}
+
+
+def waits_for_a_person(state: RequestState) -> bool:
+    """Whether nothing happens until somebody answers or resumes."""
+    if state.ended or state.workflow is None or state.last_steer > state.passed_on or state.outstanding:
+        return False
+    if any(any(state.can_go_on(among)) for among in (state.to_continue, state.to_delegate, state.ready)):
+        return False
+    return outcome_of(state) is None
+
+
+def word_of(state: RequestState) -> str:
+    """A request's status in a word: also `waiting` for an answer and `paused`, which are no facts of their own."""
+    if state.ended:
+        return state.status
+    if state.questions:
+        return "waiting"
+    return "paused" if state.paused else state.status
+
+
+def usage_of(state: RequestState) -> dict[str, Any]:
+    """What the request used up, added up over its tasks. Fields that no task reported are left out."""
+    total: dict[str, float] = {}
+    for one in state.tasks.values():
+        if one.result is None or one.result.usage is None:
+            continue
+        for name, value in one.result.usage.to_json().items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                total[name] = round(total.get(name, 0) + value, 6)
+    return dict(total)
+
+
+def summary_of(state: RequestState) -> dict[str, Any]:
+    """The one object that `--json` ends with: request_id, status, tasks[], usage, repository, branch."""
+    return {
+        "request_id": state.id,
+        "status": word_of(state),
+        "reason": state.reason,
+        "description": state.request.get("description", ""),
+        "workflow": state.workflow,
+        "tasks": [_task(one) for one in state.tasks.values()],
+        "questions": [_question(one) for one in state.questions],
+        "usage": usage_of(state),
+        "repository": None,
+        "branch": None,
+    }
+
+
+def _task(one: TaskState) -> dict[str, Any]:
+    result = one.result
+    return {
+        "task_id": one.id,
+        "name": one.name,
+        "agent": one.agent,
+        "type": one.type,
+        "status": one.status,
+        "continuation": max(0, one.continuation),
+        "attempt": result.attempt if result else None,
+        "result": result.result if result else None,
+        "verdict": result.verdict.to_json() if result and result.verdict else None,
+        "error": result.error.to_json() if result and result.error else None,
+        "artifacts": [artifact.to_json() for artifact in result.artifacts] if result else [],
+        "usage": result.usage.to_json() if result and result.usage else None,
+    }
+
+
+def _question(one: TaskState) -> dict[str, Any]:
+    question = one.result.question if one.result else None
+    return {
+        "task_id": one.id,
+        "agent": one.agent,
+        "text": question.text if question else "",
+        "options": list(question.options or []) if question else [],
+    }
+
+
+def _reason(failed: list[TaskState]) -> str:
+    more = [f"{len(failed) - NAMED} more"] if len(failed) > NAMED else []
+    return "; ".join([*(_why(one) for one in failed[:NAMED]), *more])
+
+
+def _why(one: TaskState) -> str:
+    if one.refuses:
+        return f"{one.name}: changes requested"
+    error = one.result.error if one.result else None
+    return f"{one.name} {one.status}" + (f": {error.message}" if error else "")

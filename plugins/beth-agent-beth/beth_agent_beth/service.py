@@ -1,0 +1,229 @@
+"""Beth as a service: she follows `results.beth` and `control.beth`, and looks after every request that is open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from beth_agent_beth import facts, requests
+from beth_agent_beth.compose import RESULTS
+from beth_agent_beth.journaled import standing_of
+from beth_agent_beth.orchestrator import Input, Orchestrator
+from beth_sdk import history, logs, schema
+from beth_sdk.bus.base import BEGINNING, Bus, Cursor
+from beth_sdk.clock import Clock
+from beth_sdk.errors import BusError, ContractError, CursorExpired, Held, JournalError
+from beth_sdk.hookspecs import HookSink
+from beth_sdk.journal.base import Fact, Journal
+from beth_sdk.messages import Control, Result
+from beth_sdk.publish import control_topic
+from beth_sdk.settings import Settings
+from beth_sdk.worker.host import instance_name
+
+LONGEST_HOLD = 10.0
+"""Seconds a request's hold lives: looking after one input takes milliseconds, so a dead Beth delays nobody for long."""
+
+WAIT = 5.0
+"""Seconds one read of a topic waits."""
+
+KEEP_PLACE_EVERY = 30.0
+TRY_AGAIN = 1.0
+LOOK_AROUND_EVERY = 60.0
+"""Seconds between two looks at all requests, for a nudge that was lost and for what a Beth that died left undone."""
+
+PLACES = "beth/cursor/"
+
+
+class Beth:
+    """The orchestrator's service."""
+
+    async def run(
+        self, bus: Bus, journal: Journal, settings: Settings, stop: asyncio.Event, *, clock: Clock, hooks: HookSink
+    ) -> None:
+        """Look after requests until `stop` is set."""
+        await _Run(bus, journal, settings, stop, clock=clock, hooks=hooks).serve()
+
+
+class _Run:
+    def __init__(
+        self, bus: Bus, journal: Journal, settings: Settings, stop: asyncio.Event, *, clock: Clock, hooks: HookSink
+    ) -> None:
+        instance = settings.instance or instance_name("beth")
+        ttl = min(LONGEST_HOLD, settings.lease or LONGEST_HOLD)
+        self._bus = bus
+        self._journal = journal
+        self._settings = settings
+        self._stop = stop
+        self._clock = clock
+        self._log = logs.get("beth.orchestrator").bind(instance=instance)
+        self._open: set[str] = set()
+        self._ended: dict[str, float] = {}
+        """When the requests ended that were seen to have ended, in seconds since the Unix epoch."""
+        self._orchestrator = Orchestrator(bus, journal, clock, self._log, hooks, instance=instance, ttl=ttl)
+        self._kept_at = clock.monotonic()
+        self._place_in_results = self._place_in_controls = BEGINNING
+
+    async def serve(self) -> None:
+        working = asyncio.ensure_future(self._work())
+        stopping = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # Cut off anywhere, as a crash would: whatever was appended and not done is done by the next Beth.
+            for one in (working, stopping):
+                one.cancel()
+            await asyncio.gather(working, stopping, return_exceptions=True)
+            self._log.info("stopped")
+        if not working.cancelled():
+            working.result()
+
+    async def _work(self) -> None:
+        await self._insistently(self._begin)
+        chores = (self._results, self._controls, self._look_around_regularly)
+        doing = [asyncio.ensure_future(self._insistently(chore)) for chore in chores]
+        try:
+            await asyncio.gather(*doing)
+        finally:
+            for one in doing:
+                one.cancel()
+            await asyncio.gather(*doing, return_exceptions=True)
+
+    async def _insistently(self, chore: Callable[[], Awaitable[None]]) -> None:
+        """One chore to its end; while bus or journal cannot be reached, it waits and begins again."""
+        while not self._stop.is_set():
+            try:
+                await chore()
+                return
+            except (BusError, JournalError) as error:
+                self._log.warning("waiting for a server", error=str(error), again_in=TRY_AGAIN)
+                await self._clock.sleep(TRY_AGAIN)
+
+    async def _begin(self) -> None:
+        self._place_in_results = await self._place()
+        self._place_in_controls = await self._bus.tail(control_topic("beth"))
+        await self._look_around(first=True)
+        self._log.info("ready", open_requests=len(self._open))
+
+    # -- inputs -------------------------------------------------------------------------------
+
+    async def _results(self) -> None:
+        while not self._stop.is_set():
+            try:
+                page = await self._bus.read(RESULTS, self._place_in_results, wait=WAIT, limit=500)
+            except CursorExpired as expired:
+                # What was trimmed still stands in the journals of the tasks.
+                self._log.warning("results were trimmed; reading the journals instead", cursor=expired.cursor)
+                self._place_in_results = Cursor(expired.oldest)
+                self._open.clear()
+                await self._look_around()
+                continue
+            by_request: dict[str, list[Input]] = {}
+            for _, message in page:
+                try:
+                    result = schema.decode(Result, message.body)
+                except ContractError as error:
+                    self._log.error("a result that breaks the contract was passed over", error=str(error))
+                    continue
+                by_request.setdefault(result.request_id or facts.request_of(result.task_id), []).append(Input(result))
+            attending = (self._attend(request_id, inputs) for request_id, inputs in by_request.items())
+            for outcome in await asyncio.gather(*attending, return_exceptions=True):
+                if outcome is not None:
+                    raise outcome  # the place stays where it is, so the whole page is read again
+            if page:
+                self._place_in_results = page[-1][0]
+                await self._keep_place()
+
+    async def _controls(self) -> None:
+        topic = control_topic("beth")
+        while not self._stop.is_set():
+            try:
+                page = await self._bus.read(topic, self._place_in_controls, wait=WAIT)
+            except CursorExpired as expired:
+                self._place_in_controls = Cursor(expired.oldest)
+                continue
+            for cursor, message in page:
+                await self._obey(message.body)
+                self._place_in_controls = cursor
+
+    async def _obey(self, body: bytes) -> None:
+        try:
+            control = schema.decode(Control, body)
+        except ContractError as error:
+            self._log.error("a control message that breaks the contract was passed over", error=str(error))
+            return
+        if control.request_id is not None:
+            # A task that was redriven is known from its own journal alone.
+            await self._attend(control.request_id, reconcile=control.task_id is not None)
+
+    async def _look_around_regularly(self) -> None:
+        while not self._stop.is_set():
+            await self._clock.sleep(LOOK_AROUND_EVERY)
+            await self._look_around()
+
+    async def _attend(self, request_id: str, inputs: list[Input] | None = None, *, reconcile: bool = False) -> None:
+        try:
+            state = await self._orchestrator.attend(request_id, inputs or (), reconcile=reconcile)
+        except BaseException:
+            self._open.discard(request_id)  # so that the next look around finds it
+            raise
+        if state is None or state.ended:
+            self._open.discard(request_id)
+        else:
+            self._open.add(request_id)
+        if state is not None and state.ended_at is not None:
+            self._ended[request_id] = state.ended_at
+        else:
+            self._ended.pop(request_id, None)
+
+    # -- the whole ----------------------------------------------------------------------------
+
+    async def _look_around(self, *, first: bool = False) -> None:
+        """Reconcile every open request that is not known yet, or that another Beth may have left half done, and archive
+        what ended long ago. The `first` time also those that failed: a task may have been redriven since."""
+        async for stream in self._journal.streams(facts.PREFIX):
+            request_id = stream.removeprefix(facts.PREFIX)
+            if request_id in self._open:
+                if self._orchestrator.others_work(request_id):
+                    await self._attend(request_id, reconcile=True)
+                continue
+            ended_at = self._ended.get(request_id)
+            if ended_at is None:
+                standing = await standing_of(self._journal, request_id)
+                if standing.open or (first and standing.status == "failed"):
+                    await self._attend(request_id, reconcile=True)
+                elif standing.ended_at is not None:
+                    ended_at = self._ended[request_id] = standing.ended_at
+            if ended_at is not None and self._clock.wall() - ended_at > self._settings.retention:
+                await self._archive(request_id)
+
+    async def _archive(self, request_id: str) -> None:
+        try:
+            for task_id in (await requests.read(self._journal, request_id)).tasks:
+                await self._journal.archive(history.stream_of(task_id))
+            await self._journal.archive(facts.stream_of(request_id))
+        except Held:
+            return  # somebody is at it again; next time
+        self._ended.pop(request_id, None)
+
+    # -- the place in results.beth ------------------------------------------------------------
+
+    async def _place(self) -> Cursor:
+        """Where this or another Beth was in the results: everything before it was taken."""
+        streams = [stream async for stream in self._journal.streams(PLACES)]
+        place = BEGINNING
+        for stream in streams[-1:]:
+            async for entry in self._journal.read(stream):
+                place = Cursor(str(entry.fact.data["cursor"]))
+        for stream in streams[:-1]:
+            await self._journal.archive(stream)
+        return place
+
+    async def _keep_place(self) -> None:
+        place, now = self._place_in_results, self._clock.monotonic()
+        if now - self._kept_at < KEEP_PLACE_EVERY:
+            return
+        self._kept_at = now
+        today = datetime.fromtimestamp(self._clock.wall(), UTC).date()
+        stream = f"{PLACES}{today.isoformat()}"
+        await self._journal.append(stream, [Fact("place", {"cursor": place})], key=f"place:{place}")
