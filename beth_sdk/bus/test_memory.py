@@ -52,6 +52,10 @@ async def test_a_closed_bus_says_so() -> None:
     await bus.close()
     with pytest.raises(BusUnavailable, match="closed"):
         await bus.stats("tasks.developer")
+    with pytest.raises(BusUnavailable, match="closed"):
+        await bus.receive(["tasks.developer"], "w", 10)
+    with pytest.raises(BusUnavailable, match="closed"):
+        await bus.read("events", BEGINNING, wait=10)
 
 
 async def test_another_url_is_refused() -> None:

@@ -229,6 +229,17 @@ async def test_a_closed_bus_says_so(path: Path, clock: ManualClock) -> None:
         await bus.publish(QUEUE, Outgoing("a:0", b""))
 
 
+async def test_a_receive_that_the_closing_meets_before_it_waits_leaves_no_socket_behind(
+    path: Path, clock: ManualClock
+) -> None:
+    bus = await open_bus(f"sqlite:///{path}", clock=clock)
+    receiving = asyncio.ensure_future(bus.receive([QUEUE], "w", 10))
+    await asyncio.sleep(0)  # it has asked the file, and has no answer yet
+    await bus.close()
+    assert await receiving == []
+    assert list(path.parent.glob("beth.db.wake/*")) == []
+
+
 async def test_a_priority_that_is_refused_does_not_harm_publishes_beside_it(path: Path, clock: ManualClock) -> None:
     async with opened(path, clock) as bus:
         outcomes = await asyncio.gather(

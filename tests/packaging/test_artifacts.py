@@ -41,7 +41,7 @@ def test_a_wheel_says_that_it_is_typed(package: Package, builder: Builder) -> No
 def test_a_wheel_holds_every_file_of_its_package_that_is_no_test(package: Package, builder: Builder) -> None:
     names = set(contents(builder.wheel(package.folder)))
     for init in package.folder.glob("*/__init__.py"):
-        if init.parent.name == "tests" or (package.folder == ROOT and init.parent.name == "scripts"):
+        if init.parent.name == "tests" or (package.folder == ROOT and init.parent.name in {"benchmarks", "scripts"}):
             continue
         sources = {
             file.relative_to(package.folder).as_posix()
