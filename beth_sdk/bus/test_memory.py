@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from beth_sdk.bus.base import Outgoing
+from beth_sdk.bus.base import BEGINNING, Outgoing
 from beth_sdk.bus.memory import MemoryBus, open_bus
 from beth_sdk.clock import Clock
 from beth_sdk.errors import BusUnavailable, ConfigurationError

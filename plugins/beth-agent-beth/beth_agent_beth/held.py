@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from beth_agent_beth import facts
 from beth_agent_beth.journaled import catch_up
@@ -52,20 +52,42 @@ async def holding(journal: Journal, clock: Clock, stream: str, holder: str, ttl:
 
     Raises `StreamArchived`. A hold that was lost all the same is known from the next append, which is refused.
     """
-    hold = await _take(journal, clock, stream, holder, ttl)
+    hold = await _take_in_turn(journal, clock, stream, holder, ttl)
     renewing = asyncio.ensure_future(_renew(journal, clock, hold))
     try:
         yield hold
     finally:
         renewing.cancel()
-        await journal.drop(hold)
+        await drop(journal, hold)
 
 
-async def _take(journal: Journal, clock: Clock, stream: str, holder: str, ttl: float) -> Hold:
+async def take(journal: Journal, stream: str, holder: str, ttl: float) -> Hold:
+    """Take a hold; where that is cut off in the middle, the hold is dropped in case it was taken all the same, since
+    nobody else could have it before it ran out. Raises `Held`, `StreamArchived`."""
+    taking = asyncio.ensure_future(journal.take(stream, holder, ttl))
+    try:
+        return await asyncio.shield(taking)
+    except asyncio.CancelledError:
+        with suppress(JournalError):
+            await journal.drop(await taking)
+        raise
+
+
+async def drop(journal: Journal, hold: Hold) -> None:
+    """Let a hold go, also where this is cut off in the middle: nobody else could have it before it ran out."""
+    dropping = asyncio.ensure_future(journal.drop(hold))
+    try:
+        await asyncio.shield(dropping)
+    except asyncio.CancelledError:
+        await asyncio.wait({dropping})
+        raise
+
+
+async def _take_in_turn(journal: Journal, clock: Clock, stream: str, holder: str, ttl: float) -> Hold:
     delay = FIRST_TRY_AGAIN
     while True:
         try:
-            return await journal.take(stream, holder, ttl)
+            return await take(journal, stream, holder, ttl)
         except Held as held:
             await clock.sleep(min(delay, held.remaining + 0.001))
             delay = min(delay * 2, LAST_TRY_AGAIN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from beth_agent_beth import facts
-from beth_agent_beth.held import HeldRequest
+from beth_agent_beth.held import HeldRequest, drop, take
 from beth_agent_beth.state import RequestState, TaskState
 from beth_sdk import history, schema
 from beth_sdk.bus.base import Bus
@@ -58,7 +58,7 @@ class Steering:
     async def _end(self, held: HeldRequest, one: TaskState, reason: str) -> Result:
         """End a task in a worker's place; returns how it ended. Raises `Held` or `HoldLost` where it has a worker."""
         journal, stream = held.journal, history.stream_of(one.id)
-        hold = await journal.take(stream, self._instance, self._ttl)
+        hold = await take(journal, stream, self._instance, self._ttl)
         try:
             known = await history.read_history(journal, one.id)
             ended = known.ended.get(one.continuation)
@@ -69,7 +69,7 @@ class Steering:
             await journal.append(stream, [fact], key=f"{hold.epoch}:ended", hold=hold)
             return result
         finally:
-            await journal.drop(hold)
+            await drop(journal, hold)
 
     def _cancelled(self, state: RequestState, one: TaskState, hold: Hold, reason: str) -> Result:
         return schema.parse(

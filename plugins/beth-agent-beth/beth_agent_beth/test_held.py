@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from beth_agent_beth import facts
 from beth_agent_beth.conftest import TTL, Office, Through, once, result_of
 from beth_agent_beth.held import HeldRequest, holding
 from beth_sdk.errors import Held, HoldLost, JournalUnavailable
-from beth_sdk.journal.base import Fact
+from beth_sdk.journal.base import Fact, Hold
 
 STREAM = facts.stream_of("r")
 
@@ -74,6 +75,56 @@ async def test_waiting_for_a_hold_can_be_cut_off(office: Office) -> None:
     taking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await taking
+
+
+async def test_a_hold_that_was_taken_while_its_taker_was_cut_off_is_dropped(office: Office) -> None:
+    taken, answered = asyncio.Event(), asyncio.Event()
+    journal = Through(office.journal)
+
+    async def slow(*arguments: Any) -> Hold:
+        hold = await office.journal.take(*arguments)
+        taken.set()
+        await answered.wait()
+        return hold
+
+    journal.take = slow  # type: ignore[attr-defined]
+
+    async def use() -> None:
+        async with holding(journal.as_journal, office.clock, STREAM, "one", TTL):
+            raise AssertionError("it was cut off before")
+
+    using = asyncio.ensure_future(use())
+    await taken.wait()
+    using.cancel()
+    answered.set()
+    with pytest.raises(asyncio.CancelledError):
+        await using
+    assert (await office.journal.take(STREAM, "two", TTL)).epoch == 2
+
+
+async def test_a_hold_is_dropped_also_when_its_dropping_is_cut_off(office: Office) -> None:
+    dropping, go_on = asyncio.Event(), asyncio.Event()
+    journal = Through(office.journal)
+
+    async def slow(hold: Hold) -> None:
+        dropping.set()
+        await go_on.wait()
+        await office.journal.drop(hold)
+
+    journal.drop = slow  # type: ignore[attr-defined]
+
+    async def use() -> None:
+        async with holding(journal.as_journal, office.clock, STREAM, "one", TTL):
+            pass
+
+    using = asyncio.ensure_future(use())
+    await dropping.wait()
+    using.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await using
+    assert (await office.journal.take(STREAM, "two", TTL)).epoch == 2
 
 
 async def test_what_others_appended_in_between_is_folded_first(office: Office) -> None:

@@ -350,7 +350,7 @@ async def test_a_beth_that_was_fenced_sees_what_the_other_did_and_goes_on_from_t
         await other.attend("r", inputs(result_of(task, result="other")))
 
     async def frozen_append(*arguments: Any, **options: Any) -> Any:
-        del journal.append  # type: ignore[attr-defined]
+        del journal.append
         await overtake()
         return await office.journal.append(*arguments, **options)
 

@@ -13,6 +13,7 @@ import pytest
 from beth_agent_beth import facts, requests
 from beth_agent_beth.conftest import TTL, Killed, Office, Through, asking, inputs, once, plan_of, result_of
 from beth_agent_beth.service import KEEP_PLACE_EVERY, LOOK_AROUND_EVERY, PLACES, TRY_AGAIN, Beth
+from beth_agent_beth.state import RequestState
 from beth_sdk import history, schema
 from beth_sdk.bus.base import BEGINNING, Bus, Cursor, Message
 from beth_sdk.errors import BusUnavailable, CursorExpired, JournalUnavailable
@@ -29,14 +30,16 @@ So = Callable[[], Any]
 T = TypeVar("T")
 
 
-async def until(office: Office, request_id: str, so: Callable[[requests.RequestState], bool]) -> requests.RequestState:
+async def until(office: Office, request_id: str, so: Callable[[RequestState], bool]) -> RequestState:
     """Wait until the request is as `so` wants it; each change of it comes with an event."""
     cursor = await office.bus.tail("events")
     async with asyncio.timeout(10):
-        while not so(state := await office.state(request_id)):
+        while True:
+            state = await office.state(request_id)
+            if so(state):
+                return state
             page = await office.bus.read("events", cursor, wait=1e9)
             cursor = page[-1][0] if page else cursor
-    return state
 
 
 async def ended(office: Office, request_id: str = "r") -> str:
@@ -319,12 +322,16 @@ async def idle_after(office: Office, so: So) -> None:
 
 async def test_what_fails_otherwise_ends_her_with_its_error(office: Office) -> None:
     journal = Through(office.journal)
-    with pytest.raises(ZeroDivisionError):
+
+    async def serve() -> None:
         async with serving(office, journal=journal.as_journal) as running:
             await idle(office)
             journal.before["append"] = once(ZeroDivisionError())
             await office.submit()
             await running
+
+    with pytest.raises(ZeroDivisionError):
+        await serve()
 
 
 async def test_what_a_beth_that_died_for_good_left_undone_is_done_by_the_other(office: Office) -> None:

@@ -7,8 +7,9 @@ import sys
 import threading
 from typing import NoReturn
 
-EXIT_GRACE = 1.0
-"""Seconds the interpreter may take to exit: it would wait for threads of agent code, however long those take."""
+EXIT_GRACE = 2.0
+"""Seconds the interpreter may take to exit: it would wait for threads that agent code left behind, however long those
+take."""
 
 
 def leave(code: int) -> NoReturn:
@@ -19,8 +20,7 @@ def leave(code: int) -> NoReturn:
         sys.stderr.flush()
         os._exit(code)
 
-    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
-        timer = threading.Timer(EXIT_GRACE, at_once)
-        timer.daemon = True
-        timer.start()
+    timer = threading.Timer(EXIT_GRACE, at_once)
+    timer.daemon = True
+    timer.start()
     raise SystemExit(code)
