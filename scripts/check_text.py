@@ -21,7 +21,7 @@ FORBIDDEN = {
             ("rubygems", "org"),
         ]
     ),
-    "a folder of one machine": r"(?<![\w.-])/wor" + r"k/|\.\./share" + r"d\b|/tmp/helper" + "s|/opt/wheel" + "s",
+    "a folder of one machine": r"(?<![\w.>-])/wor" + r"k/|\.\./share" + r"d\b",
 }
 
 
