@@ -1,0 +1,89 @@
+"""Reading a user's repository: its objects are copied, and nothing in it is changed, checked out or run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from beth_kit.workspace.errors import GitFailed, SourceRefused
+from beth_kit.workspace.git import Git
+
+_ADDRESS = re.compile(r"(https?|ssh|file)://[^\s]+|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:[^\s]+")
+
+SERVE = "git -c core.hooksPath=/dev/null -c core.fsmonitor=false upload-pack"
+"""The other side of a fetch from this machine. It only reads; packs are made by git itself, not by a configured hook,
+because git takes that setting from protected configuration alone."""
+
+TAKE = (
+    "git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c receive.denyCurrentBranch=refuse "
+    "-c receive.denyDeleteCurrent=refuse -c receive.autoGC=false -c gc.auto=0 receive-pack"
+)
+"""The other side of a push on this machine: whatever its configuration says, the checked-out branch is refused."""
+
+
+def address(source: str, base: Path | None = None) -> tuple[str, bool]:
+    """What git is given for `source`, and whether it is a directory of this machine. Relative to `base`.
+
+    Raises `SourceRefused` for what is neither a directory nor an http, https, ssh or file address.
+    """
+    directory = (base or Path.cwd()) / Path(source).expanduser()
+    if directory.is_dir():
+        return str(directory.resolve()), True
+    if not _ADDRESS.fullmatch(source) or source.startswith("-"):
+        raise SourceRefused(source, "is no directory and no https://, ssh:// or file:// address of a git repository")
+    return source, False
+
+
+async def fetch(git: Git, source: str, branch: str | None, into: str) -> bool:
+    """Copy what `source` has checked out (or its `branch`) to the reference `into`; False if it has no commit at all.
+
+    Uncommitted changes are not part of it. Raises `SourceRefused` where it is not a repository or lacks the branch.
+    """
+    where, here = address(source)
+    serve = [f"--upload-pack={SERVE}"] if here else []
+    try:
+        told = await git.run("ls-remote", *serve, "--", where, user_config=not here)
+    except GitFailed as failed:
+        raise SourceRefused(source, _reason(failed)) from failed
+    there = {name for _, name in (line.split("\t", 1) for line in told.stdout.decode("utf-8", "replace").splitlines())}
+    wanted = "HEAD" if branch is None else f"refs/heads/{branch}"
+    if wanted not in there:
+        if branch is not None:
+            raise SourceRefused(source, f"has no branch {branch!r}")
+        return False
+    words = [
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--no-auto-maintenance",
+        "--no-recurse-submodules",
+        "--update-shallow",
+    ]
+    try:
+        await git.run("fetch", "--quiet", *words, *serve, "--", where, f"+{wanted}:{into}", user_config=not here)
+    except GitFailed as failed:
+        raise SourceRefused(source, _reason(failed)) from failed
+    return True
+
+
+async def push(git: Git, ref: str, remote: str, branch: str) -> None:
+    """Bring `ref` to `branch` of `remote`, forward only; never to the branch that is checked out there.
+
+    Raises `SourceRefused` with the other side's reason.
+    """
+    where, here = address(remote)
+    take = [f"--receive-pack={TAKE}"] if here else []
+    try:
+        await git.run(
+            "push", "--quiet", "--no-verify", *take, "--", where, f"{ref}:refs/heads/{branch}", user_config=not here
+        )
+    except GitFailed as failed:
+        raise SourceRefused(remote, _reason(failed)) from failed
+
+
+def _reason(failed: GitFailed) -> str:
+    lines = [line for line in failed.stderr.splitlines() if line.startswith(("fatal:", "error:", " ! ", "remote:"))]
+    if "dubious ownership" in failed.stderr:
+        return "belongs to another user of this machine; run as that user, or give a copy of your own"
+    if failed.exit_code is None:
+        return f"did not answer in time: {failed}"
+    return lines[0].strip() if lines else str(failed)
