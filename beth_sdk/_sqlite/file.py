@@ -145,10 +145,14 @@ def _tables(connection: sqlite3.Connection) -> int:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
+    # In one transaction: another process may be making the file's first tables in this very moment.
+    connection.execute("BEGIN")
     owner = connection.execute("PRAGMA application_id").fetchone()[0]
-    if owner != APPLICATION_ID and _tables(connection):
-        raise ConfigurationError(f"{path}: this is another program's database: name another file")
+    tables = _tables(connection)
     theirs = connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.execute("COMMIT")
+    if owner != APPLICATION_ID and tables:
+        raise ConfigurationError(f"{path}: this is another program's database: name another file")
     if theirs > SCHEMA_VERSION:
         raise ConfigurationError(
             f"{path}: written by a newer Beth (file version {theirs}, this one knows {SCHEMA_VERSION}): "

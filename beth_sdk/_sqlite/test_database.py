@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from beth_sdk._sqlite import Connection, Database, open_database
+from beth_sdk._sqlite.file import connect
 from beth_sdk.errors import BethError, BusUnavailable
 
 
@@ -286,3 +288,22 @@ def test_a_forked_child_is_told_to_open_the_file_anew(tmp_path: Path) -> None:
         "anew: (1,)",
         "parent: (1,)",
     ]
+
+
+def test_many_who_open_a_new_file_at_once_all_find_it_theirs(tmp_path: Path) -> None:
+    together = threading.Barrier(4)
+
+    def opened(path: Path) -> None:
+        together.wait()
+        while True:
+            try:
+                connect(path).close()
+            except sqlite3.OperationalError as error:  # somebody else is just making it; `Database` tries again too
+                assert error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # noqa: PT017
+            else:
+                return
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(60):
+            for opening in [pool.submit(opened, tmp_path / f"{number}.db") for _ in range(4)]:
+                opening.result()
