@@ -68,9 +68,13 @@ async def take(journal: Journal, stream: str, holder: str, ttl: float) -> Hold:
     try:
         return await asyncio.shield(taking)
     except asyncio.CancelledError:
-        with suppress(JournalError):
-            await journal.drop(await taking)
+        await asyncio.wait({asyncio.ensure_future(_drop_if_taken(journal, taking))})
         raise
+
+
+async def _drop_if_taken(journal: Journal, taking: asyncio.Future[Hold]) -> None:
+    with suppress(JournalError):
+        await journal.drop(await taking)
 
 
 async def drop(journal: Journal, hold: Hold) -> None:

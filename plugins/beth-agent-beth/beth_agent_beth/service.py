@@ -83,11 +83,14 @@ class _Run:
         chores = (self._results, self._controls, self._look_around_regularly)
         doing = [asyncio.ensure_future(self._insistently(chore)) for chore in chores]
         try:
-            await asyncio.gather(*doing)
+            await asyncio.wait(doing, return_when=asyncio.FIRST_EXCEPTION)
         finally:
-            for one in doing:
+            for one in doing:  # once: what they do about it must not be cut off too
                 one.cancel()
-            await asyncio.gather(*doing, return_exceptions=True)
+            await asyncio.wait(doing)
+        for one in doing:
+            if not one.cancelled():
+                one.result()
 
     async def _insistently(self, chore: Callable[[], Awaitable[None]]) -> None:
         """One chore to its end; while bus or journal cannot be reached, it waits and begins again."""

@@ -142,6 +142,14 @@ def test_a_paused_request_waits_once_nothing_runs() -> None:
     assert not waits_for_a_person(story.state)
 
 
+def test_a_pause_that_was_not_passed_on_may_still_have_beth_do_something() -> None:
+    story = Facts()
+    story.add(facts.PAUSE)
+    assert not waits_for_a_person(story.state)
+    passed_on(story)
+    assert waits_for_a_person(story.state)
+
+
 def test_a_request_whose_only_task_is_paused_waits() -> None:
     story = Facts()
     task = story.publish("r.1")

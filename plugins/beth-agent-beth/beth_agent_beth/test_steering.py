@@ -118,7 +118,9 @@ async def test_a_request_that_was_cancelled_before_anything_happened_publishes_n
     assert await office.queued("a", "b") == []
 
 
-async def test_a_worker_that_took_the_task_in_this_very_moment_is_told(office: Office) -> None:
+async def test_a_worker_that_took_the_task_in_this_very_moment_is_told(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
     await office.submit()
     await office.beth().attend("r")
     journal = Through(office.journal)
@@ -137,6 +139,7 @@ async def test_a_worker_that_took_the_task_in_this_very_moment_is_told(office: O
     assert list(state.outstanding) == ["r.1"]
     assert (await office.task("r.1")).ended == {}
     assert await told(office, "a") == [("cancel", "r.1")]
+    assert "fenced" not in caplog.messages, "the request is still hers"
 
 
 # -- pause and resume -------------------------------------------------------------------------
