@@ -81,6 +81,12 @@ async def test_bytes_that_are_no_task_are_kept_byte_for_byte(graveyard: Graveyar
     assert letter.to_json()["body"] == '\\xff\\xfe{"id": '
 
 
+async def test_a_letter_whose_task_can_no_longer_be_read_is_shown_as_the_bytes_it_is(graveyard: Graveyard) -> None:
+    await dead_letters.bury(graveyard.bus, QUEUE, b"{", "why", graveyard.clock, task=a_task())
+    (letter,) = await graveyard.letters()
+    assert (letter.task, letter.to_json()["body"]) == (None, "{")
+
+
 async def test_bytes_over_the_limit_of_a_message_are_kept_too(graveyard: Graveyard) -> None:
     await dead_letters.bury(graveyard.bus, QUEUE, b"x" * 400_000, "too large", graveyard.clock)
     assert len((await graveyard.letters())[0].body) == 400_000

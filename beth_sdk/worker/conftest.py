@@ -12,9 +12,9 @@ from typing import Any, TypeAlias, TypeVar
 import pytest
 
 from beth_sdk import history, logs, retry, schema
-from beth_sdk.agent import Agent, Context, Signal
+from beth_sdk.agent import Agent, Context
 from beth_sdk.bus import memory as memory_bus
-from beth_sdk.bus.base import BEGINNING, Delivery, Message
+from beth_sdk.bus.base import BEGINNING, Cursor, Delivery, Message
 from beth_sdk.bus.memory import MemoryBus
 from beth_sdk.bus.memory_store import Store
 from beth_sdk.dead_letters import DeadLetter, list_dead
@@ -26,7 +26,6 @@ from beth_sdk.manifest import Manifest, parse_manifest
 from beth_sdk.messages import Control, Event, Result, Task
 from beth_sdk.publish import control_topic, publish_task, send_control
 from beth_sdk.testing import ManualClock
-from beth_sdk.worker.context import TaskContext
 from beth_sdk.worker.events import TOPIC, EventSink
 from beth_sdk.worker.health import Health
 from beth_sdk.worker.loops import LoopThread
@@ -147,9 +146,16 @@ class WatchedBus(MemoryBus):
         await super().append(topic, message)
         self._watch.done(f"append {topic}")
 
+    async def read(
+        self, topic: str, after: Cursor, *, wait: float = 0, limit: int = 100
+    ) -> list[tuple[Cursor, Message]]:
+        found = await super().read(topic, after, wait=wait, limit=limit)
+        self._watch.done(f"look {topic}")
+        return found
+
 
 class WatchedJournal(MemoryJournal):
-    """The journal in memory. Its verbs are `take`, `renew STREAM`, `drop`, `read`, and `write KIND+KIND`."""
+    """The journal in memory. Its verbs are `take`, `renew STREAM`, `drop`, `read STREAM`, and `write KIND+KIND`."""
 
     def __init__(self, watch: Watch, clock: ManualClock) -> None:
         super().__init__(memory_journal._Store(), clock)
@@ -178,7 +184,7 @@ class WatchedJournal(MemoryJournal):
         return version
 
     async def read(self, stream: str, after: Version | None = None) -> AsyncIterator[Entry]:
-        await self._watch.at("read")
+        await self._watch.at(f"read {stream}")
         async for entry in super().read(stream, after):
             yield entry
 
@@ -230,6 +236,24 @@ class Acting(Agent):
 async def complete(task: Task, ctx: Context) -> Result:
     """Done at once."""
     return Result.complete("done")
+
+
+async def one_step(task: Task, ctx: Context) -> Result:
+    """Done in one step."""
+
+    async def work() -> str:
+        return "worked"
+
+    return Result.complete(await ctx.step("work", work, repeat="safe"))
+
+
+def raising(error: BaseException) -> Execute:
+    """An agent that always raises this."""
+
+    async def execute(task: Task, ctx: Context) -> Result:
+        raise error
+
+    return execute
 
 
 class Gate:
@@ -444,70 +468,3 @@ def logged(caplog: pytest.LogCaptureFixture) -> Callable[[str], list[dict[str, A
 
 
 Logged: TypeAlias = Callable[[str], list[dict[str, Any]]]
-
-
-# -- a context without a worker ---------------------------------------------------------------
-
-
-class Diary:
-    """The link of a context, without a worker: facts are kept here, and every delivery sees what earlier ones wrote."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.entries: list[Entry] = []
-        self.keys: list[str] = []
-        self.events: list[tuple[str, str | None, Any]] = []
-        self.hooks = HookRecorder()
-        self.signal: Signal | None = None
-        self.signal_at: dict[str, Signal] = {}
-        """Signals that come with the append of a fact of this kind."""
-        self._history = TaskHistory()
-        self._epoch = 0
-
-    def delivered(self, version: str = "pkg 1.0", **task: Any) -> TaskContext:
-        """The context of the next delivery."""
-        self._epoch += 1
-        self._history = TaskHistory()
-        for entry in self.entries:
-            self._history.take_in(entry)
-        started = {"continuation": task.get("continuation", 0), "instance": "w", "version": version}
-        self._write(Fact(history.STARTED, started))
-        return TaskContext(
-            a_task(**task),
-            a_manifest(),
-            self._history,
-            self,
-            clock=self.clock,
-            log=logs.get("test"),
-            version=version,
-            trace_id="0" * 32,
-        )
-
-    async def append(self, new: Sequence[Fact], *, key: str) -> None:
-        self.keys.append(key)
-        for fact in new:
-            self._write(fact)
-            self.signal = self.signal_at.get(fact.kind, self.signal)
-
-    def emit(self, kind: str, message: str | None, data: dict[str, Any] | None) -> None:
-        self.events.append((kind, message, data))
-
-    def hook(self, name: str, record: object) -> None:
-        self.hooks.emit(name, record)
-
-    def stopping(self) -> Signal | None:
-        return self.signal
-
-    def kinds(self) -> list[str]:
-        """What was written, the beginnings of deliveries left out."""
-        return [entry.fact.kind for entry in self.entries if entry.fact.kind != history.STARTED]
-
-    def _write(self, fact: Fact) -> None:
-        entry = Entry(Version(len(self.entries) + 1), fact, self._epoch, self.clock.wall())
-        self.entries.append(entry)
-        self._history.take_in(entry)
-
-
-@pytest.fixture
-def diary() -> Diary:
-    return Diary()

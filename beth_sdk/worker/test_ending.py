@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +22,12 @@ from beth_sdk.worker.conftest import (
     a_manifest,
     a_task,
     complete,
+    one_step,
+    raising,
     soon,
 )
 
 STEP = {"name": "work", "n": 0, "digest": "d"}
-
-
-async def one_step(task: Task, ctx: Context) -> Result:
-    async def work() -> str:
-        return "worked"
-
-    return Result.complete(await ctx.step("work", work, repeat="safe"))
-
-
-def raising(error: BaseException) -> Callable[[Task, Context], Any]:
-    async def execute(task: Task, ctx: Context) -> Result:
-        raise error
-
-    return execute
 
 
 # -- attempts -----------------------------------------------------------------------------
@@ -91,6 +78,18 @@ async def test_what_cannot_get_better_is_dead_at_once(bench: Bench) -> None:
     assert result.error is not None
     assert (result.status, result.error.code, result.error.details) == ("failed", "fatal", {"why": "because"})
     assert len(await bench.dead()) == 1
+
+
+async def test_an_agent_may_say_itself_that_a_task_failed_and_it_is_no_dead_letter(bench: Bench) -> None:
+    async def execute(task: Task, ctx: Context) -> Result:
+        return Result.failed("no_tests", "there are no tests", result={"files": 3})
+
+    await bench.publish()
+    await bench.run(execute)
+    result = await bench.result()
+    assert result.error is not None
+    assert (result.status, result.error.code, result.result) == ("failed", "no_tests", {"files": 3})
+    assert await bench.dead() == []
 
 
 async def test_an_agent_may_reject_a_task_and_it_is_no_dead_letter(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from beth_sdk.agent import Fenced, HandedOver, Suspended, TaskCancelled, TaskPau
 from beth_sdk.errors import Fatal
 from beth_sdk.messages import Result
 from beth_sdk.testing import ManualClock
-from beth_sdk.worker.conftest import OneLoop, soon
+from beth_sdk.worker.conftest import OneLoop, settled, soon
 from beth_sdk.worker.execution import Execution
 
 DONE = Result.complete("done")
@@ -137,7 +137,7 @@ async def test_a_task_that_runs_for_too_long_is_stopped(trial: Trial) -> None:
     await soon(trial.begun.wait())
     await trial.clock.until_sleeping()
     trial.clock.advance(29.0)
-    await asyncio.sleep(0)
+    await settled()
     assert trial.execution.interrupted is None
     trial.clock.advance(1.0)
     came = await soon(running)
@@ -169,5 +169,5 @@ async def test_the_timer_ends_with_the_execution(trial: Trial) -> None:
 
     await soon(trial.start(execute, wall=10.0))
     trial.clock.advance(20.0)
-    await asyncio.sleep(0)
+    await settled()
     assert trial.execution.interrupted is None

@@ -161,6 +161,29 @@ async def test_a_hold_that_another_worker_took_stops_the_task_in_one_line_and_wi
         assert bench.hooks.last("after_task").outcome == "fenced"
 
 
+async def test_a_task_that_is_slow_to_stop_is_fenced_in_one_line_all_the_same(bench: Bench, logged: Logged) -> None:
+    broom = Gate()
+
+    class Slow(Long):
+        async def __call__(self, task: Task, ctx: Context) -> Result:
+            try:
+                return await super().__call__(task, ctx)
+            finally:
+                await broom()
+
+    async with at_work(bench, Slow()):
+        bench.watch.fail("renew", *[JournalUnavailable("frozen")] * 3)
+        await pass_time(bench, LEASE + 5)
+        await bench.journal.take(stream_of("task-1"), "another", 1000)
+        await pass_time(bench, LEASE / 3)
+        await broom.is_reached()
+        bench.watch.verbs.clear()
+        await pass_time(bench, LEASE)
+        assert bench.watch.count("renew") == 3
+        assert len(logged("fenced")) == 1
+        broom.open()
+
+
 async def test_losing_a_hold_that_was_given_up_is_no_fence(bench: Bench, long: Long, logged: Logged) -> None:
     async with at_work(bench, long):
         publishing = bench.watch.hold_up("append results.beth")

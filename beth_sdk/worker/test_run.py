@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,25 +25,10 @@ from beth_sdk.worker.conftest import (
     a_manifest,
     a_task,
     complete,
+    one_step,
+    raising,
     soon,
 )
-
-STEP = {"name": "work", "n": 0, "digest": "d"}
-
-
-async def one_step(task: Task, ctx: Context) -> Result:
-    async def work() -> str:
-        return "worked"
-
-    return Result.complete(await ctx.step("work", work, repeat="safe"))
-
-
-def raising(error: BaseException) -> Callable[[Task, Context], Any]:
-    async def execute(task: Task, ctx: Context) -> Result:
-        raise error
-
-    return execute
-
 
 # -- the order of things ------------------------------------------------------------------
 
@@ -87,9 +70,10 @@ async def test_the_published_result_is_the_journaled_one_and_says_whose_it_is(be
 
 
 async def test_a_result_goes_to_the_workers_own_topic_where_the_task_names_none(bench: Bench) -> None:
-    await bench.publish(a_task().with_(reply_to=None))
+    await bench.publish(a_task().with_(reply_to=None, request_id=None))
     await bench.run(complete)
-    assert (await bench.result("results.default")).status == "complete"
+    result = await bench.result("results.default")
+    assert (result.status, result.request_id) == ("complete", None)
 
 
 async def test_the_trace_runs_on_into_the_result_and_the_hooks(bench: Bench) -> None:
@@ -148,6 +132,7 @@ async def test_a_copy_of_an_ended_task_publishes_the_same_result_again_and_execu
     first, second = await bench.results()
     assert first == second
     assert agent.begun == []
+    assert await bench.kinds() == ["started", "ended", "let_go"]
     assert await bench.stats() == (0, 0, 0)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -20,25 +18,10 @@ from beth_sdk.worker.conftest import (
     Logged,
     a_task,
     complete,
+    one_step,
+    settled,
     soon,
 )
-
-STEP = {"name": "work", "n": 0, "digest": "d"}
-
-
-async def one_step(task: Task, ctx: Context) -> Result:
-    async def work() -> str:
-        return "worked"
-
-    return Result.complete(await ctx.step("work", work, repeat="safe"))
-
-
-def raising(error: BaseException) -> Callable[[Task, Context], Any]:
-    async def execute(task: Task, ctx: Context) -> Result:
-        raise error
-
-    return execute
-
 
 # -- waiting for people and for others ----------------------------------------------------
 
@@ -147,16 +130,14 @@ async def test_looking_again_cancels_a_running_task_in_the_middle_of_its_step(be
 
 
 async def test_being_told_twice_to_cancel_leaves_the_agent_time_to_clean_up(bench: Bench) -> None:
-    gate = Gate()
-    cleaning, cleaned = asyncio.Event(), asyncio.Event()
+    gate, broom = Gate(), Gate()
 
     async def tidy(task: Task, ctx: Context) -> Result:
         try:
             await gate()
         finally:
-            cleaning.set()
-            await asyncio.sleep(0)
-            cleaned.set()
+            await broom()
+            bench.hooks.emit("cleaned", None)
         return Result.complete(1)
 
     await bench.publish()
@@ -164,10 +145,12 @@ async def test_being_told_twice_to_cancel_leaves_the_agent_time_to_clean_up(benc
     await gate.is_reached()
     await bench.told("cancel")
     await run.look_again()
-    await soon(cleaning.wait())
+    await broom.is_reached()
     await run.look_again()
+    await settled()
+    broom.open()
     await soon(processing)
-    assert cleaned.is_set()
+    assert "cleaned" in bench.hooks.names
 
 
 async def test_an_agent_that_eats_the_cancel_and_returns_what_it_has_is_cancelled_all_the_same(bench: Bench) -> None:
@@ -197,6 +180,32 @@ async def test_an_interrupted_run_is_handed_over_even_before_it_began(bench: Ben
     gate.set()
     await soon(processing)
     assert agent.begun == []
+    assert await bench.kinds() == ["started", "handed_over"]
+
+
+async def test_an_interrupted_agent_that_goes_on_gets_as_far_as_its_next_step(bench: Bench) -> None:
+    gate = Gate()
+    seen: list[BaseException] = []
+
+    async def deaf(task: Task, ctx: Context) -> Result:
+        try:
+            await gate()
+        except asyncio.CancelledError:
+            pass
+        try:
+            await ctx.step("next", gate, repeat="safe")
+        except HandedOver as signal:
+            seen.append(signal)
+            raise
+        return Result.complete(1)
+
+    await bench.publish()
+    run, processing = await bench.begin(deaf)
+    await gate.is_reached()
+    why = HandedOver(at_once=True)
+    run.interrupt(why)
+    await soon(processing)
+    assert seen == [why]
     assert await bench.kinds() == ["started", "handed_over"]
 
 

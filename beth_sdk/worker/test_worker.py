@@ -6,21 +6,18 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from beth_sdk.agent import Context
-from beth_sdk.bus.base import Message, Outgoing
-from beth_sdk.errors import BusUnavailable, JournalUnavailable
+from beth_sdk.errors import BusUnavailable
 from beth_sdk.messages import Result, Task
 from beth_sdk.worker.conftest import (
-    CONTROL,
-    QUEUE,
     Acting,
     Bench,
     Gate,
     Logged,
-    a_manifest,
     a_task,
     complete,
     settled,
@@ -28,7 +25,7 @@ from beth_sdk.worker.conftest import (
 )
 from beth_sdk.worker.health import check
 from beth_sdk.worker.loops import LoopThread
-from beth_sdk.worker.worker import BOUNCE_WAIT, LAST_WAIT, RECEIVE_WAIT, Worker
+from beth_sdk.worker.worker import LAST_WAIT, RECEIVE_WAIT, Worker
 
 
 class Serving:
@@ -55,8 +52,9 @@ class Serving:
             await soon(running)
 
 
-@pytest.fixture
-async def serving(bench: Bench) -> AsyncIterator[Serving]:
+@asynccontextmanager
+async def served(bench: Bench) -> AsyncIterator[Serving]:
+    """Nobody is left running, however the test ended."""
     serving = Serving(bench)
     yield serving
     for worker, running in serving._workers:
@@ -66,6 +64,12 @@ async def serving(bench: Bench) -> AsyncIterator[Serving]:
             bench.clock.advance(LAST_WAIT)
         await bench.bus.close()
         await soon(asyncio.wait({running}))
+
+
+@pytest.fixture
+async def serving(bench: Bench) -> AsyncIterator[Serving]:
+    async with served(bench) as serving:
+        yield serving
 
 
 class Gated:
@@ -272,82 +276,6 @@ async def test_a_worker_whose_bus_is_down_at_the_start_says_so(bench: Bench) -> 
         await soon(worker.run())
 
 
-# -- control messages ---------------------------------------------------------------------
-
-
-async def test_a_control_message_hastens_a_cancel(bench: Bench, serving: Serving) -> None:
-    agent = Gated()
-    await serving.start(bench.worker(agent))
-    await bench.publish(*tasks(2))
-    await agent.running(2)
-    await bench.told("cancel", "enough")
-    await bench.control("cancel", task_id="task-1")
-    assert [(one.task_id, one.status) for one in await bench.ended()] == [("task-1", "cancelled")]
-
-
-async def test_a_control_message_alone_cancels_nothing(bench: Bench, serving: Serving) -> None:
-    agent = Gated()
-    worker = bench.worker(agent)
-    await serving.start(worker)
-    await bench.publish()
-    await agent.running(1)
-    await bench.control("cancel", task_id="task-1")
-    await settled()
-    assert worker.running == 1
-    agent.gates["task-1"].open()
-    assert [one.status for one in await bench.ended()] == ["complete"]
-
-
-async def test_a_control_message_for_a_request_is_for_all_its_tasks(bench: Bench, serving: Serving) -> None:
-    agent = Gated()
-    await serving.start(bench.worker(agent))
-    await bench.publish(*tasks(2))
-    await agent.running(2)
-    for task in tasks(2):
-        await bench.told("cancel", task_id=task.id)
-    await bench.control("cancel", request_id="req-1")
-    assert [one.status for one in await bench.ended(2)] == ["cancelled"] * 2
-
-
-async def test_nonsense_among_control_messages_and_an_outage_do_not_end_the_listening(
-    bench: Bench, serving: Serving, logged: Logged
-) -> None:
-    agent = Gated()
-    await serving.start(bench.worker(agent))
-    await bench.publish()
-    await agent.running(1)
-    await bench.told("cancel")
-    await bench.bus.append(CONTROL, Message("x", b"nonsense"))
-    bench.watch.fail("read", JournalUnavailable("down"))
-    await bench.control("cancel", task_id="task-1")
-    await settled()
-    assert len(logged("a control message had no effect")) == 2
-    await bench.control("cancel", task_id="task-1")
-    assert [one.status for one in await bench.ended()] == ["cancelled"]
-
-
-async def test_drain_stops_the_worker(bench: Bench, serving: Serving) -> None:
-    agent = Gated()
-    worker = bench.worker(agent)
-    running = await serving.start(worker)
-    await bench.publish()
-    await agent.running(1)
-    await bench.control("drain")
-    agent.gates["task-1"].open()
-    await soon(worker.drained.wait())
-    assert (await bench.kinds())[-1] == "handed_over"
-    await bench.bus.close()
-    await soon(running)
-
-
-async def test_control_messages_from_before_its_start_are_none_of_its_business(bench: Bench, serving: Serving) -> None:
-    await bench.control("drain")
-    worker = bench.worker()
-    await serving.start(worker)
-    await bench.publish()
-    assert len(await bench.ended()) == 1
-
-
 # -- health -------------------------------------------------------------------------------
 
 
@@ -379,234 +307,3 @@ async def test_a_worker_whose_bus_does_not_answer_is_not(bench: Bench, serving: 
         bench.clock.advance(5)
         await settled()
     assert check(bench.health_file, bench.clock) is not None
-
-
-# -- stopping -----------------------------------------------------------------------------
-
-
-async def test_an_idle_worker_stops_without_waiting_for_its_receive(bench: Bench, serving: Serving) -> None:
-    agent = Acting(complete)
-    running = await serving.start(bench.worker(agent))
-    before = bench.clock.monotonic()
-    await serving.stop()
-    await soon(running)
-    assert bench.clock.monotonic() == before
-    assert agent.closed
-    assert bench.hooks.names == ["before_start", "after_start", "before_stop", "after_stop"]
-
-
-async def test_hooks_tell_how_long_the_worker_was_up(bench: Bench, serving: Serving) -> None:
-    await serving.start(bench.worker())
-    bench.clock.advance(100)
-    await serving.stop()
-    assert [bench.hooks.last(name).uptime for name in ("before_start", "after_start", "before_stop", "after_stop")] == [
-        None,
-        0.0,
-        100.0,
-        100.0,
-    ]
-
-
-async def test_a_worker_that_is_told_to_stop_hands_over_at_the_step_and_takes_nothing_new(
-    bench: Bench, serving: Serving
-) -> None:
-    agent = Gated()
-    worker = bench.worker(agent, concurrency=1)
-    await serving.start(worker)
-    await bench.publish(*tasks(2))
-    await agent.running(1)
-    worker.stop()
-    await settled()
-    assert worker.running == 1
-    agent.gates["task-1"].open()
-    await soon(worker.drained.wait())
-    assert await bench.kinds() == ["started", "step_done", "handed_over"]
-    assert await bench.stats() == (2, 0, 0)
-    assert bench.watch.count("receive") == 1
-
-
-async def test_a_task_that_ends_while_the_worker_drains_is_complete(bench: Bench, serving: Serving) -> None:
-    gate = Gate()
-
-    async def stepless(task: Task, ctx: Context) -> Result:
-        return Result.complete(await gate())
-
-    worker = bench.worker(stepless)
-    await serving.start(worker)
-    await bench.publish()
-    await gate.is_reached()
-    worker.stop()
-    await settled()
-    gate.open()
-    assert [one.status for one in await bench.ended()] == ["complete"]
-
-
-async def test_what_still_runs_when_the_grace_is_over_is_interrupted_and_handed_over(
-    bench: Bench, serving: Serving
-) -> None:
-    agent = Gated()
-    worker = bench.worker(agent, stop_grace=30.0)
-    await serving.start(worker)
-    await bench.publish()
-    await agent.running(1)
-    worker.stop()
-    await settled()
-    bench.clock.advance(29)
-    await settled()
-    assert worker.running == 1
-    bench.clock.advance(1)
-    await settled()
-    assert await bench.kinds() == ["started", "handed_over"]
-
-
-async def test_a_kill_does_not_wait_for_the_grace(bench: Bench, serving: Serving) -> None:
-    agent = Gated()
-    worker = bench.worker(agent)
-    await serving.start(worker)
-    await bench.publish()
-    await agent.running(1)
-    worker.stop()
-    await settled()
-    worker.kill()
-    await settled()
-    assert await bench.kinds() == ["started", "handed_over"]
-
-
-async def test_an_agent_that_eats_its_cancellation_is_left_to_its_lease(
-    bench: Bench, serving: Serving, logged: Logged
-) -> None:
-    reached, never = asyncio.Event(), asyncio.Event()
-
-    async def deaf(task: Task, ctx: Context) -> Result:
-        while True:
-            reached.set()
-            try:
-                await never.wait()
-            except asyncio.CancelledError:
-                continue
-            return Result.complete(1)
-
-    worker = bench.worker(deaf)
-    running = await serving.start(worker)
-    await bench.publish()
-    await soon(reached.wait())
-    worker.kill()
-    await settled()
-    bench.clock.advance(LAST_WAIT)
-    await settled()
-    bench.clock.advance(BOUNCE_WAIT)
-    await soon(worker.drained.wait())
-    assert logged("left to their leases") == [{"running": 1}]
-    await bench.bus.close()
-    await soon(running)
-    assert await bench.kinds() == []
-    never.set()
-    await settled()
-
-
-async def test_what_is_handed_over_and_comes_straight_back_is_handed_back(bench: Bench, serving: Serving) -> None:
-    """A receive is under way while the worker drains; it may get the very task that was just given back."""
-    agent = Gated()
-    worker = bench.worker(agent, concurrency=2)
-    await serving.start(worker)
-    await bench.publish()
-    await agent.running(1)
-    await settled()
-    assert bench.watch.count("receive") == 2
-    slow = bench.watch.hold_up("release")
-    worker.stop()
-    agent.gates["task-1"].open()
-    await bench.watch.until("release")
-    slow.set()
-    await soon(worker.drained.wait())
-    assert bench.watch.count("release") == 2
-    assert await bench.stats() == (1, 0, 0)
-
-
-async def test_the_last_events_are_sent_before_the_bus_may_be_closed(bench: Bench, serving: Serving) -> None:
-    agent = Gated()
-    worker = bench.worker(agent)
-    await serving.start(worker)
-    await bench.publish()
-    await agent.running(1)
-    await settled()
-    gate = bench.watch.hold_up("append events")
-    worker.stop()
-    agent.gates["task-1"].open()
-    await bench.watch.until("append events", 3)
-    assert not worker.drained.is_set()
-    gate.set()
-    await soon(worker.drained.wait())
-    assert [event.kind for event in await bench.events()] == ["accepted", "step", "handed_over"]
-
-
-async def test_a_bus_that_takes_no_events_any_more_does_not_keep_a_worker_from_stopping(
-    bench: Bench, serving: Serving, logged: Logged
-) -> None:
-    bench.watch.hold_up("append events")
-    worker = bench.worker()
-    await serving.start(worker)
-    await bench.publish()
-    await bench.ended()
-    worker.stop()
-    await settled()
-    assert not worker.drained.is_set()
-    bench.clock.advance(LAST_WAIT)
-    await soon(worker.drained.wait())
-    assert len(logged("sending the last events takes too long, and is not waited for")) == 1
-
-
-async def test_an_agent_that_cannot_close_ends_the_worker_with_its_error_when_all_is_done(
-    bench: Bench, serving: Serving
-) -> None:
-    class Stuck(Acting):
-        async def close(self) -> None:
-            raise ValueError("stuck")
-
-    worker = bench.worker(Stuck(complete))
-    running = await serving.start(worker)
-    worker.stop()
-    await soon(worker.drained.wait())
-    await bench.bus.close()
-    with pytest.raises(ValueError, match="stuck"):
-        await soon(running)
-    assert bench.hooks.names[-1] == "after_stop"
-
-
-async def test_an_agent_that_never_closes_is_not_waited_for(bench: Bench, serving: Serving, logged: Logged) -> None:
-    closing = asyncio.Event()
-
-    class Slow(Acting):
-        async def close(self) -> None:
-            closing.set()
-            await asyncio.Event().wait()
-
-    worker = bench.worker(Slow(complete))
-    running = await serving.start(worker)
-    worker.stop()
-    await soon(worker.drained.wait())
-    await bench.bus.close()
-    await soon(closing.wait())
-    await settled()
-    bench.clock.advance(LAST_WAIT)
-    await soon(running)
-    assert len(logged("the agent's close() takes too long, and is not waited for")) == 1
-
-
-async def test_a_delivery_that_arrives_after_the_stop_is_handed_back(bench: Bench, serving: Serving) -> None:
-    worker = bench.worker(concurrency=1)
-    await serving.start(worker)
-    worker.stop()
-    await bench.bus.publish(QUEUE, Outgoing("late", b"{}"))
-    await settled()
-    assert bench.watch.verbs[-1] == "release 0"
-    assert await bench.stats() == (1, 0, 0)
-
-
-async def test_a_bus_that_was_closed_behind_its_back_ends_no_worker_in_a_spin(bench: Bench, serving: Serving) -> None:
-    worker = bench.worker(manifest=a_manifest())
-    await serving.start(worker)
-    await bench.bus.close()
-    await settled()
-    assert bench.watch.count("receive") < 20
-    worker.stop()

@@ -7,17 +7,15 @@ import random as randomness
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from beth_sdk import schema
 from beth_sdk.agent import Agent, HandedOver
-from beth_sdk.bus.base import Bus, Cursor, Delivery, Message, Queue
+from beth_sdk.bus.base import Bus, Delivery, Queue
 from beth_sdk.clock import Clock, wait_for_event
-from beth_sdk.errors import BethError, BusError, CursorExpired
+from beth_sdk.errors import BusError
 from beth_sdk.hookspecs import HookSink, ServiceRecord
 from beth_sdk.journal.base import Journal
 from beth_sdk.logs import Log
 from beth_sdk.manifest import Manifest
-from beth_sdk.messages import Control
-from beth_sdk.publish import control_topic
+from beth_sdk.worker.control import ControlListener
 from beth_sdk.worker.events import EventSink
 from beth_sdk.worker.health import Health
 from beth_sdk.worker.insist import FIRST_DELAY, LONGEST_DELAY
@@ -28,9 +26,6 @@ from beth_sdk.worker.surroundings import Surroundings, Terms
 
 RECEIVE_WAIT = 5.0
 """Seconds one receive waits. It is never cancelled; closing the bus ends it."""
-
-CONTROL_WAIT = 5.0
-"""Seconds one look at the control messages waits: the longest that a bus which answers leaves the health file alone."""
 
 LAST_WAIT = 10.0
 """Seconds that interrupted tasks, and then the agent's `close`, get to clean up."""
@@ -87,7 +82,11 @@ class Worker:
             draining=self._stop,
             random=random,
         )
-        self._renewal = Renewal(self._runs.keys(), bus=bus, journal=journal, clock=clock, log=log, lease=terms.lease)
+        runs, role = self._runs.keys(), manifest.role
+        self._renewal = Renewal(runs, bus=bus, journal=journal, clock=clock, log=log, lease=terms.lease)
+        self._control = ControlListener(
+            runs, role=role, bus=bus, clock=clock, log=log, health=health, drain=self._stop.set
+        )
 
     @property
     def running(self) -> int:
@@ -139,7 +138,9 @@ class Worker:
     async def _serve(self, began: float) -> None:
         self._log.info("ready", queues=", ".join(self._terms.queues), concurrency=self._terms.concurrency)
         self._hooks.emit("after_start", self._service_record(began))
-        chores = [asyncio.ensure_future(self._never_ending(one)) for one in (self._renewal.forever, self._listen)]
+        chores = [
+            asyncio.ensure_future(self._never_ending(one)) for one in (self._renewal.forever, self._control.forever)
+        ]
         receiving = asyncio.ensure_future(self._never_ending(self._receive))
         await self._stop.wait()
         self._hooks.emit("before_stop", self._service_record(began))
@@ -231,41 +232,6 @@ class Worker:
         finally:
             del self._runs[run]
             self._slot_free.set()
-
-    # -- listening ----------------------------------------------------------------------------
-
-    async def _listen(self) -> None:
-        """Follow `control.<role>`: a nudge makes a running task look into its journal now, not at its next step."""
-        bus, topic = self._around.bus, control_topic(self._around.manifest.role)
-        cursor: Cursor | None = None
-        while True:
-            try:
-                if cursor is None:
-                    cursor = await bus.tail(topic)
-                page = await bus.read(topic, cursor, wait=CONTROL_WAIT)
-            except CursorExpired:
-                cursor = None
-                continue
-            except BusError as error:
-                self._log.warning("cannot read control messages", error=str(error), again_in=LONGEST_DELAY)
-                await self._clock.sleep(LONGEST_DELAY)
-                continue
-            self._health.alive(running=self.running)
-            for place, message in page:
-                cursor = place
-                await self._heed(message)
-
-    async def _heed(self, message: Message) -> None:
-        try:
-            control = schema.decode(Control, message.body)
-            if control.kind == "drain":
-                self.stop()
-                return
-            for run in list(self._runs):
-                if run.hold is not None and control.task_id in {None, run.task.id}:
-                    await run.look_again()
-        except BethError as error:  # lost like any other nudge: what counts stands in the journal
-            self._log.warning("a control message had no effect", error=str(error))
 
     # -- stopping -----------------------------------------------------------------------------
 
