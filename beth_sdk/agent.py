@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from beth_sdk.messages import Question, Result, Task, WantedTask
+from beth_sdk.messages import EventKind, Question, Result, Task, WantedTask
 
 if TYPE_CHECKING:
     from beth_sdk.bus.base import Bus
@@ -23,11 +24,38 @@ Repeat: TypeAlias = Literal["safe", "never"]
 """What may happen to a step whose worker died while it ran: `"safe"` → run it again; `"never"` → ask a person."""
 
 
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What a task used up over all its attempts. `used`: the fields of `Usage` that its steps' outcomes told.
+    `reserved`: US dollars of intents that have no outcome. `limit`: US dollars, None where nobody set one."""
+
+    used: Mapping[str, float]
+    reserved: float = 0.0
+    limit: float | None = None
+
+    @property
+    def cost_usd(self) -> float:
+        """US dollars that count as spent."""
+        return self.used.get("cost_usd", 0.0) + self.reserved
+
+    @property
+    def left(self) -> float | None:
+        """US dollars that may still be spent; None: no limit."""
+        return None if self.limit is None else max(0.0, self.limit - self.cost_usd)
+
+
 class Context(ABC):
     """What a running task may do besides its work. One for each delivery; use it from `execute` only."""
 
     task: Task
     manifest: Manifest
+    clock: Clock
+    """The worker's clock: durations and times of a task come from here, so that a test can set them."""
+
+    @property
+    def epoch(self) -> int:
+        """The number of the hold this delivery runs under; higher each time the task is taken."""
+        return 1
 
     @abstractmethod
     async def step(
@@ -39,6 +67,8 @@ class Context(ABC):
         check: Callable[[], Awaitable[Any | None]] | None = None,
         input: Any = None,  # noqa: A002 - the word of the glossary
         returns: type[T] | None = None,
+        reserve: float | Callable[[], float] | None = None,
+        usage: Callable[[Any], Mapping[str, float]] | None = None,
         **kwargs: Any,
     ) -> Any:
         """Run `function(*args, **kwargs)` once and journal what it returned; in a replay, return that without running.
@@ -51,13 +81,32 @@ class Context(ABC):
         Where a worker died in the middle, `repeat="safe"` runs the step again; `check` is asked first, and what it
         returns is the outcome unless None; otherwise the task waits for a person to decide.
 
-        Raises `StepRaised` when `function` raises, `JournalMismatch` when the journal has another step in this place,
-        `OutcomeTooLarge`. A step boundary is also where a task is cancelled, paused, told something or handed over.
+        A step that costs money says the most it may cost in `reserve` (US dollars, or a function that works it out,
+        called only where the step really runs): the intent is journaled before it
+        runs, and an intent without an outcome costs its whole reservation. `usage` tells from the outcome what the step
+        really used up, in the fields of `Usage`; the worker adds it up over all attempts, and puts it in the result.
+
+        Raises `BudgetExceeded` where `reserve` is more than is left of `limits.cost_usd` and the task's budget, before
+        anything runs; `StepRaised` when `function` raises, `JournalMismatch` when the journal has another step in this
+        place, `OutcomeTooLarge`. A step boundary is also where a task is cancelled, paused, told something or handed
+        over.
         """
 
     @abstractmethod
     async def progress(self, message: str, **data: Any) -> None:
         """Publish a progress event. Never fails the task, and is not a fact: watchers may miss it."""
+
+    def event(self, kind: EventKind, message: str | None = None, **data: Any) -> None:  # noqa: B027 - as `observe`
+        """Publish an event of one kind (`model`, `tool`, `denied`, …), as `progress` does."""
+
+    def observe(self, hook: str, **fields: Any) -> None:  # noqa: B027 - a context in a test need not
+        """Show hook plugins a model call or a tool call: `before_model_call`, `after_tool_call` and so on, with the
+        fields of its record besides whose it is."""
+
+    @property
+    def spending(self) -> Spending:
+        """What the task has used up so far in all its attempts, and what it may."""
+        return Spending({})
 
     @abstractmethod
     async def ask(self, question: str, options: Sequence[str] | None = None) -> str:

@@ -28,6 +28,7 @@ BethError                     root: catch this to catch everything Beth raises o
     ├── Retryable             try again, after a delay it may name
     ├── Fatal                 do not try again
     ├── Rejected              not this agent's kind of task; nobody should try again
+    ├── BudgetExceeded        what is left of the task's money does not reach for the next step
     ├── CommandFailed         the program of a CommandAgent failed
     └── StepRaised            a step raised; names the step and what it raised
 ```
@@ -335,6 +336,23 @@ class Rejected(AgentError):
     def __init__(self, message: str, *, code: str = "rejected", details: dict[str, object] | None = None) -> None:
         self.code = code
         super().__init__(message, details=details)
+
+
+class BudgetExceeded(AgentError):
+    """What is left of the task's money does not reach for its next step. All in US dollars: `wanted` for the step,
+    `spent` so far (reservations of steps whose outcome is unknown included), the `limit`."""
+
+    code = "budget_exceeded"
+
+    def __init__(self, step: str, wanted: float, spent: float, limit: float) -> None:
+        self.step = step
+        self.wanted = wanted
+        self.spent = spent
+        self.limit = limit
+        super().__init__(
+            f"step {step} may cost {wanted:.4f} USD, and {spent:.4f} of {limit:.4f} USD are spent",
+            details={"step": step, "wanted": wanted, "spent": spent, "limit": limit},
+        )
 
 
 class CommandFailed(AgentError):

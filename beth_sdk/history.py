@@ -94,6 +94,9 @@ class TaskHistory:
     """The task as a person had it tried again, newest continuation."""
     seconds: float = 0.0
     """How long the task ran in all its closed epochs."""
+    used: dict[str, float] = field(default_factory=dict)
+    """What the outcomes of steps told of their usage, added up: the fields of `Usage` that are numbers."""
+    _reserved: dict[tuple[str, int], list[float]] = field(default_factory=dict)
     _epochs: dict[int, Attempt] = field(default_factory=dict)
     _versions: dict[int, str] = field(default_factory=dict)
 
@@ -126,11 +129,28 @@ class TaskHistory:
     def _take_in_step(self, entry: Entry, continuation: int) -> None:
         data = entry.fact.data
         state = entry.fact.kind.removeprefix("step_")
-        self.steps[str(data["name"]), int(data["n"])] = Step(
-            state, str(data["digest"]), data, self._versions.get(entry.epoch, ""), continuation
-        )
+        place = str(data["name"]), int(data["n"])
+        self.steps[place] = Step(state, str(data["digest"]), data, self._versions.get(entry.epoch, ""), continuation)
         if state == "done":
             self.progressed.add(entry.epoch)
+        self._account(place, state, data)
+
+    def _account(self, place: tuple[str, int], state: str, data: Mapping[str, Any]) -> None:
+        """Money and tokens. Of several runs of a step only the last can have an outcome: the others cost what was
+        reserved for them."""
+        if state == "started":
+            if data.get("reserve"):
+                self._reserved.setdefault(place, []).append(float(data["reserve"]))
+            return
+        if self._reserved.get(place):
+            self._reserved[place].pop()
+        for name, amount in (data.get("usage") or {}).items():
+            self.used[name] = self.used.get(name, 0) + amount
+
+    @property
+    def reserved(self) -> float:
+        """US dollars reserved by intents that have no outcome."""
+        return sum(sum(amounts) for amounts in self._reserved.values())
 
     def _close(self, entry: Entry, continuation: int) -> None:
         data = entry.fact.data

@@ -175,6 +175,7 @@ class KeptTask:
             log=logs.get("test"),
             version="test 1",
             trace_id="0" * 32,
+            epoch=1,
         )
 
     def kinds(self) -> list[str]:

@@ -12,11 +12,11 @@ from typing import Any, Protocol, TypeVar
 
 from beth_sdk import history as facts
 from beth_sdk import schema
-from beth_sdk.agent import Context, Fenced, HandedOver, Repeat, Signal, Suspended, TaskCancelled
+from beth_sdk.agent import Context, Fenced, HandedOver, Repeat, Signal, Spending, Suspended, TaskCancelled
 from beth_sdk.clock import Clock
-from beth_sdk.errors import Fatal, LoopRefused, OutcomeTooLarge, Rejected, Retryable, StepRaised
+from beth_sdk.errors import BudgetExceeded, Fatal, LoopRefused, OutcomeTooLarge, Rejected, Retryable, StepRaised
 from beth_sdk.history import TaskHistory
-from beth_sdk.hookspecs import StepRecord
+from beth_sdk.hookspecs import ModelCallRecord, StepRecord, ToolCallRecord
 from beth_sdk.journal.base import Fact
 from beth_sdk.logs import Log
 from beth_sdk.manifest import Manifest
@@ -28,6 +28,11 @@ T = TypeVar("T")
 
 RUN_AGAIN, TAKE_AS_DONE, FAIL = "run it again", "take it as done", "fail the task"
 """What a person may say of a step whose outcome is unknown."""
+
+PRECISION = 1e-9
+"""US dollars by which sums of floats may be off."""
+
+RECORDS = {"model_call": ModelCallRecord, "tool_call": ToolCallRecord}
 
 
 class Link(Protocol):
@@ -60,15 +65,21 @@ class TaskContext(Context):
         log: Log,
         version: str,
         trace_id: str,
+        epoch: int,
     ) -> None:
         self.task = task
         self.manifest = manifest
         self._history = history
         self._link = link
-        self._clock = clock
+        self.clock = clock
+        self._epoch = epoch
         self._log = log
         self._trace_id = trace_id
         self._replay = Replay(history, task.continuation, version)
+
+    @property
+    def epoch(self) -> int:
+        return self._epoch
 
     # -- steps --------------------------------------------------------------------------------
 
@@ -81,6 +92,8 @@ class TaskContext(Context):
         check: Callable[[], Awaitable[Any | None]] | None = None,
         input: Any = None,  # noqa: A002 - the word of the glossary
         returns: type[T] | None = None,
+        reserve: float | Callable[[], float] | None = None,
+        usage: Callable[[Any], Mapping[str, float]] | None = None,
         **kwargs: Any,
     ) -> Any:
         self._boundary()
@@ -97,24 +110,40 @@ class TaskContext(Context):
             if recorded is not None and recorded.state == "started":
                 known = await self._what_became_of(place, check)
                 if known is not None:
-                    await self._done(place, known[0], 0.0)
+                    await self._done(place, known[0], 0.0, usage)
                     self._boundary()
                     return shaped(known[0], returns)
                 place["asked"] += 1  # this answer is used up: another death in this step asks again
-            await self._link.append([Fact(facts.STEP_STARTED, place)], key=_key(facts.STEP_STARTED, place))
-            if isinstance(signal := self._link.stopping(), TaskCancelled):
-                raise signal  # the journal has just said so, and this step may cost money
-        outcome = await self._run(place, function, args, kwargs, repeat)
+        if repeat == "never" or reserve is not None:
+            await self._intend(place, reserve() if callable(reserve) else reserve)
+        outcome = await self._run(place, function, args, kwargs, repeat=repeat, usage=usage)
         self._boundary()
         return shaped(outcome, returns)
 
+    async def _intend(self, place: Mapping[str, Any], reserve: float | None) -> None:
+        """Journal that the step is about to run. Raises `BudgetExceeded` where the money does not reach."""
+        spending = self.spending
+        if reserve and spending.limit is not None and spending.cost_usd + reserve > spending.limit + PRECISION:
+            raise BudgetExceeded(place["name"], reserve, spending.cost_usd, spending.limit)
+        data = {**place, "reserve": reserve} if reserve else place
+        await self._link.append([Fact(facts.STEP_STARTED, data)], key=_key(facts.STEP_STARTED, place))
+        if isinstance(signal := self._link.stopping(), TaskCancelled):
+            raise signal  # the journal has just said so, and this step may cost money
+
     async def _run(
-        self, place: Mapping[str, Any], function: Callable[..., Any], args: Any, kwargs: Any, repeat: Repeat
+        self,
+        place: Mapping[str, Any],
+        function: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        *,
+        repeat: Repeat,
+        usage: Callable[[Any], Mapping[str, float]] | None,
     ) -> Any:
         name, occurrence = place["name"], place["n"]
         self._link.emit("step", name, {"name": name, "n": occurrence})
         self._observe("before_step", place)
-        began = self._clock.monotonic()
+        began = self.clock.monotonic()
         try:
             if inspect.iscoroutinefunction(function):
                 returned = await function(*args, **kwargs)
@@ -124,19 +153,27 @@ class TaskContext(Context):
                     returned = await returned
             outcome = outcome_of(name, returned)
         except (Exception, SystemExit) as error:
-            seconds = self._clock.monotonic() - began
+            seconds = self.clock.monotonic() - began
             raised, retryable = _as_raised(name, error, repeat)
             await self._raised(place, raised, retryable=retryable, seconds=seconds)
             self._observe("after_step", place, "raised", seconds)
             raise raised from error
-        seconds = self._clock.monotonic() - began
-        await self._done(place, outcome, seconds)
+        seconds = self.clock.monotonic() - began
+        await self._done(place, outcome, seconds, usage)
         self._observe("after_step", place, "done", seconds)
         return outcome
 
-    async def _done(self, place: Mapping[str, Any], outcome: Any, seconds: float) -> None:
-        fact = Fact(facts.STEP_DONE, {**place, "outcome": outcome, "seconds": round(seconds, 3)})
-        await self._link.append([fact], key=_key(facts.STEP_DONE, place))
+    async def _done(
+        self,
+        place: Mapping[str, Any],
+        outcome: Any,
+        seconds: float,
+        usage: Callable[[Any], Mapping[str, float]] | None = None,
+    ) -> None:
+        data = {**place, "outcome": outcome, "seconds": round(seconds, 3)}
+        if usage is not None:
+            data["usage"] = dict(usage(outcome))
+        await self._link.append([Fact(facts.STEP_DONE, data)], key=_key(facts.STEP_DONE, place))
 
     async def _raised(self, place: Mapping[str, Any], error: Exception, *, retryable: bool, seconds: float) -> None:
         how = {"error": description_of(error), "retryable": retryable, "seconds": round(seconds, 3)}
@@ -217,6 +254,19 @@ class TaskContext(Context):
 
     async def progress(self, message: str, **data: Any) -> None:
         self._link.emit("progress", message, data or None)
+
+    def event(self, kind: EventKind, message: str | None = None, **data: Any) -> None:
+        self._link.emit(kind, message, data or None)
+
+    def observe(self, hook: str, **fields: Any) -> None:
+        record = RECORDS[hook.partition("_")[2]]
+        self._link.hook(hook, record(task_id=self.task.id, role=self.task.agent, trace_id=self._trace_id, **fields))
+
+    @property
+    def spending(self) -> Spending:
+        budget = self.task.budget.cost_usd if self.task.budget is not None else None
+        limits = [one for one in (budget, self.manifest.limits.cost_usd) if one is not None]
+        return Spending(dict(self._history.used), self._history.reserved, min(limits, default=None))
 
     @property
     def cancelled(self) -> bool:

@@ -166,7 +166,7 @@ class Ending:
             "continuation": self._task.continuation,
             "timestamp": timestamp(self._around.clock.wall()),
             "schema_version": CONTRACT_VERSION,
-            "usage": {"seconds": seconds, **(document.get("usage") or {})},
+            "usage": {**stream.history.used, "seconds": seconds, **(document.get("usage") or {})},
         }
         if self._task.request_id is not None:
             signature["request_id"] = self._task.request_id

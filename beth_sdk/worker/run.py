@@ -167,6 +167,7 @@ class TaskRun:
             log=self._log,
             version=around.terms.version,
             trace_id=trace.trace_id(self._traceparent),
+            epoch=stream.epoch,
         )
         stream.began = around.clock.monotonic()
         came_of_it = await self._execution.run(

@@ -59,6 +59,7 @@ class Diary:
             log=logs.get("test"),
             version=version,
             trace_id="0" * 32,
+            epoch=self._epoch,
         )
 
     async def append(self, new: Sequence[Fact], *, key: str) -> None:
