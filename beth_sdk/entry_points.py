@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from importlib.metadata import Distribution as InstalledDistribution
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, PathDistribution
 from importlib.metadata import distributions as installed_distributions
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,7 +34,7 @@ def distributions() -> list[Distribution]:
     """The installed distributions that declare a group `beth.…`, by name; the first of several of the same name on the
     path, as an import would take it."""
     found: dict[str, Distribution] = {}
-    for installed in installed_distributions():
+    for installed in map(_of_the_standard_library, installed_distributions()):
         declared = _declared(installed)
         if not declared:
             continue
@@ -100,6 +100,13 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, LookupError | ValueError) and text and type(error) in {LookupError, ValueError}:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _of_the_standard_library(found: InstalledDistribution) -> InstalledDistribution:
+    """Clients of others may bring importlib_metadata in, which then finds all distributions in the standard library's
+    place. Its entry points are read differently: a wrong one hides those beside it."""
+    path = getattr(found, "_path", None)
+    return PathDistribution(path) if isinstance(path, Path) and not isinstance(found, PathDistribution) else found
 
 
 def _declared(installed: InstalledDistribution) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""What is installed: agents, hook plugins, commands and checks, by entry point. A broken one never stops the others."""
+"""What is installed: agents, hook plugins, commands and so on, by entry point. A broken one never stops the others."""
 
 from __future__ import annotations
 
@@ -24,16 +24,21 @@ from beth_sdk.entry_points import (
 from beth_sdk.errors import BethError, ManifestError, PluginError, UnknownRole
 from beth_sdk.hookspecs import PROJECT, Specs
 from beth_sdk.manifest import MANIFEST_NAME, Manifest, load_manifest
+from beth_sdk.variables import DeclaredVariable
 
 __all__ = [
     "AGENTS",
     "CHECKS",
     "COMMANDS",
     "PLUGINS",
+    "RECOVERIES",
+    "VARIABLES",
     "InstalledAgent",
     "discover_agents",
     "discover_checks",
     "discover_commands",
+    "discover_recoveries",
+    "discover_variables",
     "find_agent",
     "load_entry_point",
     "load_hook_plugins",
@@ -43,6 +48,8 @@ AGENTS = "beth.agents"
 PLUGINS = "beth.plugins"
 COMMANDS = "beth.commands"
 CHECKS = "beth.checks"
+RECOVERIES = "beth.recoveries"
+VARIABLES = "beth.variables"
 
 
 # -- agents -----------------------------------------------------------------------------------
@@ -217,7 +224,7 @@ def _check_hooks(plugin_manager: pluggy.PluginManager, plugin: object) -> None:
         raise ValueError("it implements no hook; mark its functions with @beth_sdk.hookimpl")
 
 
-# -- commands and checks ----------------------------------------------------------------------
+# -- commands, checks and variables -----------------------------------------------------------
 
 
 def discover_commands() -> Mapping[str, EntryPoint]:
@@ -227,20 +234,56 @@ def discover_commands() -> Mapping[str, EntryPoint]:
 
 def discover_checks() -> tuple[dict[str, Callable[..., Any]], list[PluginError]]:
     """The checks of `beth doctor` by name, loaded, and what kept the others out."""
-    found, problems = entry_points(CHECKS)
-    checks: dict[str, Callable[..., Any]] = {}
+    return _callables(CHECKS)
+
+
+def discover_recoveries() -> tuple[dict[str, Callable[..., Any]], list[PluginError]]:
+    """What `beth doctor --recover` asks, by name, loaded, and what kept the others out."""
+    return _callables(RECOVERIES)
+
+
+def _callables(group: str) -> tuple[dict[str, Callable[..., Any]], list[PluginError]]:
+    found, problems = entry_points(group)
+    functions: dict[str, Callable[..., Any]] = {}
     for name, entry_point in _first_of_each(found).items():
         try:
-            check = load_entry_point(entry_point)
+            function = load_entry_point(entry_point)
         except PluginError as error:
             problems.append(error)
             continue
-        if callable(check):
-            checks[name] = check
+        if callable(function):
+            functions[name] = function
         else:
             reason = f"{entry_point.value} is not callable"
-            problems.append(PluginError(CHECKS, name, distribution_of(entry_point), reason))
-    return checks, problems
+            problems.append(PluginError(group, name, distribution_of(entry_point), reason))
+    return functions, problems
+
+
+def discover_variables() -> tuple[list[DeclaredVariable], list[PluginError]]:
+    """The environment variables that plugins say they read, and what kept the others out."""
+    found, problems = entry_points(VARIABLES)
+    variables: list[DeclaredVariable] = []
+    for entry_point in found:
+        try:
+            variables += _declared(entry_point)
+        except PluginError as error:
+            problems.append(error)
+    return variables, problems
+
+
+def _declared(entry_point: EntryPoint) -> list[DeclaredVariable]:
+    """Raises `PluginError`."""
+    loaded = load_entry_point(entry_point)
+    try:
+        declared = list(loaded)
+    except Exception as error:
+        reason = f"{entry_point.value} cannot be read: {reason_of(error)}"
+        raise PluginError(VARIABLES, entry_point.name, distribution_of(entry_point), reason) from error
+    wrong = next((one for one in declared if not isinstance(one, DeclaredVariable)), None)
+    if wrong is not None:
+        reason = f"{entry_point.value} holds a value of type {type(wrong).__name__}, not only DeclaredVariable"
+        raise PluginError(VARIABLES, entry_point.name, distribution_of(entry_point), reason)
+    return declared
 
 
 def _first_of_each(found: Iterable[EntryPoint]) -> dict[str, EntryPoint]:

@@ -70,10 +70,10 @@ class Settings:
 def unknown_variables(environ: Mapping[str, str], *, also: Iterable[str] = ()) -> list[tuple[str, str | None]]:
     """The `BETH_…` variables that nothing reads, each with the nearest name that something does, or None.
 
-    `also`: names of variables that others than the SDK read.
+    `also`: names of variables that others than the SDK read, exactly as they read them.
     """
-    known = {variable.name for variable in VARIABLES} | set(also)
-    known |= {f"{name}_FILE" for name in known}
+    own = {variable.name for variable in VARIABLES}
+    known = own | {f"{name}_FILE" for name in own} | set(also)
     unknown = sorted(name for name in environ if name.startswith("BETH_") and name not in known)
     return [(name, next(iter(difflib.get_close_matches(name, sorted(known), n=1)), None)) for name in unknown]
 

@@ -18,10 +18,12 @@ from beth_sdk.plugins import (
     discover_agents,
     discover_checks,
     discover_commands,
+    discover_variables,
     find_agent,
     load_entry_point,
     load_hook_plugins,
 )
+from beth_sdk.variables import DeclaredVariable
 
 MANIFEST = 'manifest_version = 1\nrole = "{role}"\ndescription = "Plays a part in a test"\n'
 AGENT = """\
@@ -332,7 +334,7 @@ def test_every_hook_has_its_pair() -> None:
     assert hooks == {f"{when}_{noun}" for noun in NOUNS for when in ("before", "after")}
 
 
-# -- commands and checks ----------------------------------------------------------------------
+# -- commands, checks and variables -----------------------------------------------------------
 
 
 def test_commands_are_found_without_importing_them(site: Site) -> None:
@@ -363,3 +365,23 @@ def test_checks_are_loaded_and_broken_ones_told(site: Site) -> None:
     told = {error.name: error.reason for error in problems}
     assert "AttributeError" in told["zz-b"]
     assert told["zz-c"] == "zz_checks:number is not callable"
+
+
+def test_variables_are_read_and_broken_plugins_told(site: Site) -> None:
+    variable = 'DeclaredVariable("ZZ_LIGHT", "off", "Whether it shines.", "on or off")'
+    code = f"from beth_sdk.variables import DeclaredVariable\nwell = [{variable}]\nwrong = [*well, 3]\nnumber = 3\n"
+    site.files({"zz_variables.py": code, "zz_exit.py": "raise SystemExit(1)"})
+    broken = {"zz-b": "zz_variables:missing", "zz-c": "zz_variables:wrong", "zz-d": "zz_variables:number"}
+    site.distribution(
+        "zz-variables", {"beth.variables": {"zz-a": "zz_variables:well", "zz-e": "zz_exit:well", **broken}}
+    )
+    variables, problems = discover_variables()
+    assert [one.meaning for one in variables if one.name == "ZZ_LIGHT"] == ["Whether it shines."]
+    told = {error.name: error.reason for error in problems}
+    assert set(told) == {"zz-b", "zz-c", "zz-d", "zz-e"}
+    assert told["zz-c"] == "zz_variables:wrong holds a value of type int, not only DeclaredVariable"
+
+
+def test_only_a_secret_may_also_be_in_a_file() -> None:
+    assert DeclaredVariable("ZZ_LIGHT", "off", "x", "y").names == ("ZZ_LIGHT",)
+    assert DeclaredVariable("ZZ_KEY", "none", "x", "y", secret=True).names == ("ZZ_KEY", "ZZ_KEY_FILE")

@@ -272,6 +272,12 @@ def test_known_variables_and_those_of_others_are_not_unknown() -> None:
     assert unknown_variables(environ, also=["BETH_SANDBOX"]) == []
 
 
+def test_variables_of_others_are_known_exactly_as_they_are_named() -> None:
+    environ = {"BETH_TOKEN_FILE": "/run/token"}
+    assert [name for name, _ in unknown_variables(environ, also=["BETH_TOKEN"])] == ["BETH_TOKEN_FILE"]
+    assert unknown_variables(environ, also=["BETH_TOKEN_FILE"]) == []
+
+
 def test_reading_settings_touches_no_file_and_no_variable(tmp_path: Path) -> None:
     before = dict(os.environ)
     Settings.from_environment({"BETH_HOME": str(tmp_path / "home"), "BETH_HEALTH_FILE": str(tmp_path / "health")})

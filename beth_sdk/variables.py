@@ -148,6 +148,27 @@ class Variable:
     parse: Callable[[str], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class DeclaredVariable:
+    """A variable that a plugin reads: its `default` in words, what it means, what it accepts. `secret`: it may hold
+    one, and may therefore also be given as NAME_FILE.
+
+    An entry point of the group `beth.variables` names an iterable of these (`module:attribute`), so that the variables
+    are documented and nobody is warned of them.
+    """
+
+    name: str
+    default: str
+    meaning: str
+    accepted: str
+    secret: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Under which it may be set."""
+        return (self.name, f"{self.name}_FILE") if self.secret else (self.name,)
+
+
 _URL = "a URL scheme://[user:password@]host[:port][/path], with /, @ and : in a password percent-encoded"
 _BUS_URL = f"{_URL}; or a file, as sqlite:///relative.db or sqlite:////absolute.db"
 _DURATION = "a duration over zero such as 90s, 1500ms, 4h, 2d or 1h30m"

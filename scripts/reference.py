@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 
@@ -11,7 +11,8 @@ import click
 
 from beth_sdk.bus.base import Capabilities
 from beth_sdk.cli.main import beth
-from beth_sdk.variables import VARIABLES
+from beth_sdk.plugins import VARIABLES as GROUP
+from beth_sdk.variables import VARIABLES, DeclaredVariable, Variable
 from scripts.workspace import ROOT, packages
 
 FOLDER = ROOT / "docs" / "reference"
@@ -39,15 +40,39 @@ def environment() -> str:
         "",
         "Each can also be given as `NAME_FILE`, the path of a file that holds the value, as secrets are handed to",
         "containers. A value that is not accepted stops the start, with one line that names the variable, the value",
-        "and what is accepted.",
+        "and what is accepted. A variable `BETH_…` that nothing reads is warned of.",
         "",
-        "| variable | meaning | default | accepted |",
-        "|---|---|---|---|",
+        *_table((f"`{variable.name}`", variable) for variable in VARIABLES),
     ]
-    for variable in VARIABLES:
-        cells = (f"`{variable.name}`", variable.meaning, variable.default, variable.accepted)
-        lines.append(f"| {' | '.join(_cell(text) for text in cells)} |")
+    for distribution, declared in _declared():
+        names = ((" or ".join(f"`{name}`" for name in variable.names), variable) for variable in declared)
+        lines += ["", f"## {distribution}", "", *_table(names)]
+    lines += [
+        "",
+        "## Your own",
+        "",
+        "A package says which variables it reads by an entry point of the group `beth.variables`, which names an",
+        "iterable of `beth_sdk.variables.DeclaredVariable` as `module:attribute`. What an agent's manifest lists as",
+        "`environment` is known too.",
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _table(variables: Iterable[tuple[str, Variable | DeclaredVariable]]) -> list[str]:
+    """Variables, each with its name as it is to be shown."""
+    lines = ["| variable | meaning | default | accepted |", "|---|---|---|---|"]
+    for name, variable in variables:
+        cells = (name, variable.meaning, variable.default, variable.accepted)
+        lines.append(f"| {' | '.join(_cell(text) for text in cells)} |")
+    return lines
+
+
+def _declared() -> Iterator[tuple[str, Sequence[DeclaredVariable]]]:
+    """The name of each package here that declares variables, and those."""
+    for package in packages():
+        for value in package.project.get("entry-points", {}).get(GROUP, {}).values():
+            module, _, attribute = value.partition(":")
+            yield package.name, getattr(import_module(module), attribute)
 
 
 def commands() -> str:

@@ -10,6 +10,8 @@ from typing import NoReturn
 
 import pytest
 
+from scripts.workspace import ROOT
+
 REQUIRED = "BETH_REQUIRE_SERVICES"
 """Comma-separated names of services that must be there: their tests fail instead of being skipped."""
 
@@ -32,12 +34,56 @@ def find_node() -> str:
     return version
 
 
+LITELLM_PROXY = ROOT / ".cache" / "services" / "litellm-proxy" / "bin"
+"""The programs of the environment that `.ci/install-services` makes for it."""
+
+
+def find_litellm_proxy() -> str:
+    """The LiteLLM proxy, as requirements/litellm-proxy.txt pins it."""
+    ask = "from importlib.metadata import version; print(version('litellm'))"
+    if not (LITELLM_PROXY / "litellm").exists():
+        raise AbsentError("run .ci/install-services")
+    try:
+        asked = subprocess.run(
+            [LITELLM_PROXY / "python", "-I", "-c", ask], capture_output=True, text=True, check=True, timeout=60
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise AbsentError(f"its environment does not work ({error}): run .ci/install-services") from None
+    return asked.stdout.strip()
+
+
+MCP_SERVERS = ROOT / ".cache" / "services" / "mcp-servers"
+"""The environment of the reference MCP server for git."""
+
+MCP_SERVERS_NPM = ROOT / ".cache" / "services" / "mcp-servers-npm" / "node_modules" / "@modelcontextprotocol"
+"""The reference MCP servers from npm: `server-filesystem` and `server-everything`."""
+
+
+def find_mcp_servers() -> str:
+    """The reference MCP servers, as requirements/mcp-servers.txt and requirements/mcp-servers pin them."""
+    needed = (
+        MCP_SERVERS / "bin" / "python",
+        MCP_SERVERS_NPM / "server-everything",
+        MCP_SERVERS_NPM / "server-filesystem",
+    )
+    if not all(one.exists() for one in needed):
+        raise AbsentError("run .ci/install-services")
+    if shutil.which("node") is None:
+        raise AbsentError("no node on PATH")
+    return "git, filesystem, everything"
+
+
 def assume_present() -> str:
     """For what only shows in use: whoever finds it absent says so with `Services.absent`."""
     return "assumed to be there"
 
 
-FINDERS: Mapping[str, Callable[[], str]] = {"node": find_node, "pypi": assume_present}
+FINDERS: Mapping[str, Callable[[], str]] = {
+    "litellm-proxy": find_litellm_proxy,
+    "mcp-servers": find_mcp_servers,
+    "node": find_node,
+    "pypi": assume_present,
+}
 """How each service is looked for: returns what was found, in words, or raises `AbsentError`."""
 
 

@@ -16,6 +16,7 @@ from beth_sdk._sqlite.file import FileReplaced, connect, explain
 from beth_sdk.bus.sqlite import open_bus
 from beth_sdk.errors import BusUnavailable, ConfigurationError, JournalUnavailable
 from beth_sdk.journal.sqlite import open_journal
+from beth_sdk.private import folder_mode
 from beth_sdk.testing import ManualClock
 
 NOBODY = 65534
@@ -84,7 +85,7 @@ def test_a_url_that_names_no_file_is_refused_with_what_to_write(url: str, said: 
 def test_the_file_and_the_folders_made_for_it_are_private(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "beth.db"
     connect(path).close()
-    assert (mode(path), mode(path.parent), mode(path.parent.parent)) == (0o600, 0o700, 0o700)
+    assert (mode(path), mode(path.parent), mode(path.parent.parent)) == (0o600, folder_mode(), folder_mode())
 
 
 def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from beth_sdk.cli.checks import Check, CheckFunction, run_checks
+from beth_sdk.cli.checks import Check, CheckFunction, Unowned, run_checks, run_recoveries
 from beth_sdk.cli.machine_checks import check_database, check_home, check_python, check_umask, check_variables
 from beth_sdk.cli.options import ExitCode, bus_option, json_option, settings_from, show, show_json
 from beth_sdk.cli.service_checks import check_agents, check_bus, check_journal
 from beth_sdk.cli.text import one_line, plural
-from beth_sdk.errors import SettingError
-from beth_sdk.plugins import discover_checks
+from beth_sdk.errors import PluginError, SettingError
+from beth_sdk.plugins import discover_checks, discover_recoveries
 
 OWN: tuple[tuple[str, CheckFunction], ...] = (
     ("python", check_python),
@@ -32,14 +32,17 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 @click.command()
+@click.option("--recover", is_flag=True, help="Instead, list what no request owns any more. Deletes nothing.")
 @bus_option
 @json_option
-def doctor(bus: str | None, as_json: bool) -> ExitCode:
+def doctor(*, recover: bool, bus: str | None, as_json: bool) -> ExitCode:
     """Check this machine and what is installed on it.
 
     Writes a message and takes a hold to see how long that takes, and loads every agent. Exits with 1 if any check
     fails; warnings are no failure.
     """
+    if recover:
+        return _recover(bus, as_json=as_json)
     found = asyncio.run(examine(bus))
     if as_json:
         show_json(document(found))
@@ -55,11 +58,37 @@ async def examine(bus: str | None) -> list[Check]:
     except SettingError as error:
         return [Check("settings", "fail", str(error), f"correct {error.variable}")]
     checks, problems = discover_checks()
-    broken = [
+    return [*await run_checks([*OWN, *checks.items()], settings), *_broken(problems)]
+
+
+def _recover(bus: str | None, *, as_json: bool) -> ExitCode:
+    functions, problems = discover_recoveries()
+    found, failed = asyncio.run(run_recoveries(list(functions.items()), settings_from(bus)))
+    failed += _broken(problems)
+    if as_json:
+        show_json({"unowned": [asdict(one) for one in found], "failed": [asdict(check) for check in failed]})
+    else:
+        # Where something could not be asked, that nothing was found says nothing.
+        show([*(unowned_lines(found) if found or not failed else []), *(lines(failed) if failed else [])])
+    return ExitCode.FAILED if failed else ExitCode.DONE
+
+
+def _broken(problems: Sequence[PluginError]) -> list[Check]:
+    return [
         Check("checks", "fail", str(problem), f"mend, upgrade or uninstall {problem.distribution}")
         for problem in problems
     ]
-    return [*await run_checks([*OWN, *checks.items()], settings), *broken]
+
+
+def unowned_lines(found: Sequence[Unowned]) -> list[str]:
+    """What people see of what nobody owns: each with its place, and the command that removes it."""
+    shown: list[str] = []
+    for one in found:
+        shown += [f"{one_line(one.name)}  in {one_line(one.place)}"]
+        shown += [f"    {one_line(one.why)}", f"    → {one_line(one.remove)}"]
+    if not found:
+        return ["There is nothing that no request owns."]
+    return [*shown, "", f"{plural(len(found), 'entry', 'entries')} without an owner; nothing was deleted."]
 
 
 def document(found: Sequence[Check]) -> dict[str, Any]:

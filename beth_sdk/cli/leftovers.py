@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from beth_sdk.cli.paths import LOGS, WORK
+from beth_sdk.cli.paths import LOGS, MEMORY, PACKAGES, PINS, REPOSITORIES, WORK
 from beth_sdk.cli.text import span
 from beth_sdk.history import ENDED, REDRIVEN, stream_of
 from beth_sdk.journal.base import Journal
@@ -38,9 +38,9 @@ class Leftover:
 
 
 def work_folders(home: Path) -> list[Path]:
-    """The folders in which commands worked, by name."""
-    folder = home / WORK
-    return sorted(one for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
+    """The folders in which commands worked, and those with what was installed for them, by name."""
+    tops = [folder for folder in (home / WORK, home / PACKAGES) if folder.is_dir()]
+    return sorted(one for folder in tops for one in folder.iterdir() if one.is_dir())
 
 
 async def work_of_ended(home: Path, journal: Journal, *, older_than: float, now: float) -> list[Leftover]:
@@ -61,7 +61,8 @@ async def work_of_ended(home: Path, journal: Journal, *, older_than: float, now:
 def everything(home: Path, databases: Iterable[Path]) -> list[Leftover]:
     """All that Beth keeps in its home is to be deleted; what it does not know, and databases elsewhere, stay."""
     inside = [path for path in {home / "beth.db", *databases} if path.parent.resolve() == home.resolve()]
-    ours = {f"{path.name}{suffix}" for path in inside for suffix in BESIDE_DATABASE} | {WORK, LOGS}
+    ours = {f"{path.name}{suffix}" for path in inside for suffix in BESIDE_DATABASE}
+    ours |= {WORK, LOGS, REPOSITORIES, PACKAGES, MEMORY, PINS}
     entries = sorted(home.iterdir()) if home.is_dir() else []
     found = [
         Leftover.of(one, "Beth's" if one.name in ours else "not Beth's", delete=one.name in ours) for one in entries

@@ -15,7 +15,7 @@ from pathlib import Path
 from beth_sdk.cli.checks import Check, Status
 from beth_sdk.cli.paths import databases
 from beth_sdk.cli.text import size
-from beth_sdk.plugins import discover_agents
+from beth_sdk.plugins import discover_agents, discover_variables
 from beth_sdk.settings import Settings, unknown_variables
 
 OLDEST_PYTHON = (3, 11)
@@ -47,14 +47,18 @@ async def check_python(_: Settings) -> list[Check]:
 async def check_variables(_: Settings, environ: Mapping[str, str] | None = None) -> list[Check]:
     """`BETH_…` variables that nothing reads: mistyped, most likely."""
     manifests = [agent.manifest for agent in discover_agents() if agent.manifest is not None]
-    passed_on = {name for manifest in manifests for name in manifest.environment}
-    unknown = unknown_variables(os.environ if environ is None else environ, also=passed_on)
-    if not unknown:
-        return [Check("variables", "ok", "every BETH_ variable is known")]
-    return [
-        Check("variables", "warn", f"nothing reads {name}", f"set {near} instead" if near else f"unset {name}")
-        for name, near in unknown
+    declared, problems = discover_variables()
+    others = {name for manifest in manifests for name in manifest.environment}
+    others |= {name for variable in declared for name in variable.names}
+    found = [
+        Check("variables", "warn", str(problem), f"mend, upgrade or uninstall {problem.distribution}")
+        for problem in problems
     ]
+    found += [
+        Check("variables", "warn", f"nothing reads {name}", f"set {near} instead" if near else f"unset {name}")
+        for name, near in unknown_variables(os.environ if environ is None else environ, also=others)
+    ]
+    return found or [Check("variables", "ok", "every BETH_ variable is known")]
 
 
 async def check_home(settings: Settings) -> list[Check]:

@@ -15,6 +15,18 @@ from beth_sdk.settings import Settings
 WORK = "work"
 """The folder in the home in which commands work, one folder a request."""
 
+REPOSITORIES = "repositories"
+"""The folder in the home with the git repository of each request."""
+
+PACKAGES = "packages"
+"""The folder in the home with what was installed for a request's tasks, one folder a request."""
+
+MEMORY = "memory"
+"""The folder in the home with what roles remember."""
+
+PINS = "mcp-pins.json"
+"""The file in the home with what MCP servers said of their tools when they were first used."""
+
 LOGS = "logs"
 """The folder in the home for the logs of agents that run within another command, such as `beth run`."""
 
@@ -39,6 +51,9 @@ def document(settings: Settings) -> dict[str, Any]:
         "journal": redact(settings.journal_url),
         "database": [str(path) for path in databases(settings)],
         "work": str(settings.home / WORK),
+        "repositories": str(settings.home / REPOSITORIES),
+        "packages": str(settings.home / PACKAGES),
+        "memory": str(settings.home / MEMORY),
         "logs": str(settings.home / LOGS),
         "config": None,
     }
@@ -52,10 +67,13 @@ def lines(found: dict[str, Any]) -> list[str]:
         "journal": f"{found['journal']}  (BETH_JOURNAL_URL)",
         "database": ", ".join(found["database"]) or f"{NOTHING}  (on a server)",
         "work": f"{found['work']}  (a folder for each request whose agents run commands)",
+        "repositories": f"{found['repositories']}  (the work of each request, in git)",
+        "packages": f"{found['packages']}  (what was installed for the tasks of a request)",
+        "memory": f"{found['memory']}  (what roles remember)",
         "logs": f"{found['logs']}  (of `beth run`; services log to standard error)",
         "config": "environment variables, and the agent.toml of each agent",
     }
-    return [f"{name:<10}{place}" for name, place in rows.items()]
+    return [f"{name:<14}{place}" for name, place in rows.items()]
 
 
 def databases(settings: Settings) -> list[Path]:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from beth_sdk.cli.options import ExitCode, Override, bus_option, settings_from
 from beth_sdk.cli.parent import die_with_parent
 from beth_sdk.entry_points import reason_of
 from beth_sdk.errors import BethError
-from beth_sdk.plugins import InstalledAgent, find_agent
+from beth_sdk.plugins import InstalledAgent, discover_variables, find_agent
 from beth_sdk.settings import Settings
 from beth_sdk.worker.host import Host, instance_name
 
@@ -55,7 +55,7 @@ def serve(
     # A service reads its name from the settings, so that it is the same in all that this process says.
     settings = replace(settings, instance=settings.instance or instance_name(installed.role))
     logs.configure(settings, role=installed.role, instance=settings.instance)
-    logs.warn_of_unknown_variables(also=installed.manifest.environment)
+    _warn_of_variables(installed.manifest.environment)
     asyncio.run(run(installed, settings))
     _exit_soon()
     return ExitCode.DONE
@@ -83,6 +83,14 @@ async def _until_told(host: Host, told: asyncio.Event) -> None:
     if not ended.done():
         await host.stop()
     await ended
+
+
+def _warn_of_variables(passed_on: Iterable[str]) -> None:
+    """Of those that nothing reads; `passed_on` to the agent are read by it."""
+    declared, problems = discover_variables()
+    for problem in problems:
+        logs.get("beth.serve").warning("a plugin's variables cannot be read", reason=str(problem))
+    logs.warn_of_unknown_variables(also=[*passed_on, *(name for variable in declared for name in variable.names)])
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 
@@ -87,3 +89,69 @@ def test_the_last_line_sums_it_up(statuses: str, line: str) -> None:
 
 def test_there_are_no_colours_in_a_pipe(beth: Beth) -> None:
     assert "\x1b" not in beth("doctor").stdout
+
+
+RECOVERIES = """\
+from beth_sdk.cli.checks import Unowned
+from beth_sdk.errors import JournalUnavailable
+
+async def lost(settings):
+    return [Unowned("an umbrella", str(settings.home), "it is nobody's", "rm umbrella", {"colour": "red"})]
+
+async def none(settings):
+    return []
+
+async def fails(settings):
+    raise JournalUnavailable("no answer")
+"""
+
+
+def add_recovery(site: Site, name: str) -> None:
+    """A plugin with one recovery."""
+    site.files({"zz_lost.py": RECOVERIES})
+    site.distribution("zz-lost", {"beth.recoveries": {"lost": f"zz_lost:{name}"}})
+
+
+def test_recover_lists_what_plugins_found_without_an_owner_and_runs_no_check(
+    beth: Beth, site: Site, home: Path
+) -> None:
+    add_recovery(site, "lost")
+    shown = beth("doctor", "--recover").stdout.splitlines()
+    at = shown.index(f"an umbrella  in {home}")
+    assert shown[at : at + 3] == [f"an umbrella  in {home}", "    it is nobody's", "    → rm umbrella"]
+    assert shown[-1].endswith("without an owner; nothing was deleted.")
+    assert not home.exists()
+
+
+def test_programs_get_what_was_found_with_its_data(beth: Beth, site: Site, home: Path) -> None:
+    add_recovery(site, "lost")
+    ran = beth("doctor", "--recover", "--json")
+    assert ran.exit_code == 0
+    assert {
+        "name": "an umbrella",
+        "place": str(home),
+        "why": "it is nobody's",
+        "remove": "rm umbrella",
+        "data": {"colour": "red"},
+    } in ran.json["unowned"]
+
+
+def test_where_nothing_is_found_recover_says_so(beth: Beth, site: Site) -> None:
+    add_recovery(site, "none")
+    ran = beth("doctor", "--recover")
+    assert (ran.exit_code, ran.stdout) == (0, "There is nothing that no request owns.\n")
+
+
+def test_a_recovery_that_fails_is_1_and_claims_nothing_about_what_is_left(beth: Beth, site: Site) -> None:
+    add_recovery(site, "fails")
+    ran = beth("doctor", "--recover")
+    assert ran.exit_code == 1
+    assert "no answer" in ran.stdout
+    assert "There is nothing" not in ran.stdout
+
+
+def test_a_recovery_that_cannot_be_loaded_fails_with_its_distribution(beth: Beth, site: Site) -> None:
+    site.distribution("zz-lost", {"beth.recoveries": {"lost": "nosuchmodule:lost"}})
+    ran = beth("doctor", "--recover", "--json")
+    assert ran.exit_code == 1
+    assert ran.json["failed"][0]["message"].startswith("zz-lost: entry point 'lost' of beth.recoveries: ")

@@ -50,6 +50,22 @@ async def fate(home: Path, journal: Journal, clock: ManualClock, name: str) -> t
     return one.delete, one.why
 
 
+async def test_what_was_installed_for_a_request_goes_with_its_work_folder(
+    home: Path, journal: Journal, clock: ManualClock
+) -> None:
+    (home / "packages" / "request-2").mkdir(parents=True)
+    await ending(journal, "request/request-2", "received", "ended")
+    clock.advance(31 * DAY)
+    assert await fate(home, journal, clock, "request-2") == (True, "ended 31 d ago")
+
+
+def test_of_everything_repositories_and_what_roles_remember_are_beths(home: Path) -> None:
+    for name in ("repositories", "memory", "mine"):
+        (home / name).mkdir()
+    fates = {one.path.name: one.delete for one in everything(home, [])}
+    assert fates == {"memory": True, "mine": False, "repositories": True, "work": True}
+
+
 async def test_the_folder_of_a_request_that_ended_long_ago_goes(
     home: Path, journal: Journal, clock: ManualClock
 ) -> None:

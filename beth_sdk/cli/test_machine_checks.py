@@ -67,6 +67,22 @@ async def test_a_variable_that_an_agent_asks_for_is_known(settings: Settings, si
     assert check.status == "ok"
 
 
+async def test_a_variable_that_a_plugin_declares_is_known(settings: Settings, site: Site) -> None:
+    declared = 'DeclaredVariable("BETH_ZZ", "none", "What for.", "text", secret=True)'
+    site.files({"zz_own.py": f"from beth_sdk.variables import DeclaredVariable\nVARIABLES = [{declared}]\n"})
+    site.distribution("zz-own", {"beth.variables": {"own": "zz_own:VARIABLES"}})
+    (check,) = await check_variables(settings, {"BETH_ZZ": "1", "BETH_ZZ_FILE": "x"})
+    assert check.status == "ok"
+    (check,) = await check_variables(settings, {"BETH_ZY": "1"})
+    assert check.fix == "set BETH_ZZ instead"
+
+
+async def test_a_plugin_whose_variables_cannot_be_read_is_named(settings: Settings, site: Site) -> None:
+    site.distribution("zz-broken", {"beth.variables": {"own": "zz_nowhere:VARIABLES"}})
+    (check,) = await check_variables(settings, {})
+    assert (check.status, check.fix) == ("warn", "mend, upgrade or uninstall zz-broken")
+
+
 async def test_a_home_that_can_be_made_is_well_and_is_not_made(settings: Settings) -> None:
     (check,) = await check_home(settings)
     assert check.status == "ok"

@@ -14,6 +14,9 @@ def test_the_places_of_the_embedded_bus_are_in_the_home(beth: Beth, home: Path) 
         "journal": f"sqlite:///{home}/beth.db",
         "database": [str(home / "beth.db")],
         "work": str(home / "work"),
+        "repositories": f"{home}/repositories",
+        "packages": f"{home}/packages",
+        "memory": f"{home}/memory",
         "logs": str(home / "logs"),
         "config": None,
     }
@@ -33,8 +36,10 @@ def test_a_bus_on_a_server_has_no_database_here_and_its_password_stays_hidden(be
 
 def test_people_see_a_place_a_line(beth: Beth, home: Path) -> None:
     lines = beth("paths").stdout.splitlines()
-    assert lines[0] == f"home      {home}  (BETH_HOME)"
-    assert [line.split()[0] for line in lines] == ["home", "bus", "journal", "database", "work", "logs", "config"]
+    assert lines[0] == f"home          {home}  (BETH_HOME)"
+    assert [line.split()[0] for line in lines] == [
+        *("home", "bus", "journal", "database", "work", "repositories", "packages", "memory", "logs", "config")
+    ]
 
 
 def test_a_wrong_url_is_wrong_usage(beth: Beth) -> None:

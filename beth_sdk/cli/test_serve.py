@@ -131,6 +131,19 @@ def test_unknown_variables_are_warned_of_but_not_those_the_agent_asks_for(start:
     assert not [line for line in running.err if "BETH_ECHO" in line]
 
 
+def test_variables_that_plugins_declare_are_not_warned_of_and_a_broken_plugin_is_named(
+    start: Start, site: Site
+) -> None:
+    add_agent(site, "echo")
+    declared = 'DeclaredVariable("BETH_ZZ", "none", "What for.", "text")'
+    site.files({"zz_own.py": f"from beth_sdk.variables import DeclaredVariable\nVARIABLES = [{declared}]\n"})
+    site.distribution("zz-own", {"beth.variables": {"own": "zz_own:VARIABLES", "wrong": "zz_own:NOTHING"}})
+    running = start("serve", "echo", BETH_ZZ="1")
+    running.line("ready")
+    assert "zz-own" in running.line("variables cannot be read")
+    assert not [line for line in running.err if "BETH_ZZ" in line]
+
+
 def test_an_error_in_setup_ends_it_with_one_line_and_1(start: Start, site: Site) -> None:
     add_agent(site, "echo", code=FAILING_SETUP)
     running = start("serve", "echo")

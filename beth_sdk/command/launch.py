@@ -15,6 +15,7 @@ from beth_sdk import schema
 from beth_sdk.errors import Fatal, ManifestError
 from beth_sdk.manifest import MANIFEST_NAME, Manifest
 from beth_sdk.messages import ID_PATTERN, Task
+from beth_sdk.private import folder_mode
 
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SYSTEMROOT")
 """The worker's variables that every command gets; `environment` in the manifest names further ones."""
@@ -76,7 +77,8 @@ def environment(manifest: Manifest, task: Task, directory: Path, environ: Mappin
 
 
 def work_directory(home: Path, task: Task) -> Path:
-    """The directory in which all commands of a request work on this machine; made here, mode 0700, if it is not there.
+    """The directory in which all commands of a request work on this machine; made here if it is not there, closed to
+    others.
 
     Named after the request, or after a task that belongs to none. It survives attempts, so that they may go on from
     what is there. Raises `Fatal` where the name would lead elsewhere.
@@ -85,9 +87,9 @@ def work_directory(home: Path, task: Task) -> Path:
     if re.search(ID_PATTERN, name) is None:
         raise Fatal(f"{name!r} is no id, so no work directory is made for it")
     parent = home.absolute() / "work"
-    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    parent.mkdir(mode=folder_mode(), parents=True, exist_ok=True)
     directory = parent / name
-    directory.mkdir(mode=0o700, exist_ok=True)
+    directory.mkdir(mode=folder_mode(), exist_ok=True)
     if not stat.S_ISDIR(directory.lstat().st_mode):
         raise Fatal(f"{directory} is a link to somewhere else; remove it")
     return directory

@@ -14,6 +14,7 @@ from beth_sdk.command import launch
 from beth_sdk.errors import Fatal, ManifestError
 from beth_sdk.manifest import Manifest
 from beth_sdk.messages import Task
+from beth_sdk.private import folder_mode
 
 
 def manifest(directory: Path, command: list[str], **more: Any) -> Manifest:
@@ -126,8 +127,8 @@ def test_a_task_without_a_request_has_an_empty_request_id(tmp_path: Path, task: 
 def test_the_tasks_of_a_request_share_a_private_directory(tmp_path: Path, task: Task) -> None:
     directory = launch.work_directory(tmp_path / "home", task)
     assert directory == tmp_path / "home" / "work" / "req-1"
-    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-    assert stat.S_IMODE(directory.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(directory.stat().st_mode) == folder_mode()
+    assert stat.S_IMODE(directory.parent.stat().st_mode) == folder_mode()
     (directory / "PRD.md").write_text("kept")
     assert launch.work_directory(tmp_path / "home", task.with_(id="task-2")) == directory
     assert (directory / "PRD.md").exists()

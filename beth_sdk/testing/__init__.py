@@ -13,6 +13,7 @@ pytest.register_assert_rewrite(
 
 from beth_sdk.testing.bus_conformance import BusConformance  # noqa: E402
 from beth_sdk.testing.clock import ManualClock  # noqa: E402
+from beth_sdk.testing.diary import Diary, Killed  # noqa: E402
 from beth_sdk.testing.journal_conformance import JournalConformance  # noqa: E402
 
-__all__ = ["BusConformance", "JournalConformance", "ManualClock"]
+__all__ = ["BusConformance", "Diary", "JournalConformance", "Killed", "ManualClock"]

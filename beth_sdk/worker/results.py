@@ -96,7 +96,9 @@ def suspended(signal: Suspended) -> Result:
 
 def wall_exceeded(seconds: float) -> Fatal:
     """Why a task is stopped that ran for longer than its manifest allows."""
-    return Fatal(f"the task ran for longer than its limit of {seconds:g} s (limits.wall)", details={"wall": seconds})
+    error = Fatal(f"the task ran for longer than its limit of {seconds:g} s (limits.wall)", details={"wall": seconds})
+    error.code = "time_limit"  # as where an agent notices by itself
+    return error
 
 
 def not_a_result(returned: object) -> Fatal:

@@ -130,6 +130,7 @@ def test_a_result_that_cannot_be_sent_says_why() -> None:
 def test_what_an_agent_returned_instead_of_a_result_is_named() -> None:
     assert "returned NoneType" in str(results.not_a_result(None))
     assert "4 s" in str(results.wall_exceeded(4.0))
+    assert results.describe(results.wall_exceeded(4.0)).code == "time_limit"
 
 
 # -- answers to what is no task -----------------------------------------------------------

@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from beth_kit.workspace.clone import TaskClone
+from beth_kit.workspace.conflict import Conflict
+from beth_kit.workspace.repository import RequestRepository
 from beth_sdk.agent import Agent, Context
 from beth_sdk.errors import Retryable
-from beth_sdk.messages import Result, Task, WantedTask
+from beth_sdk.messages import Artifact, Result, Task, WantedTask
 
 LEDGER = Path(os.environ.get("ACTOR_FOLDER", ".")) / "ledger"
 GATES = LEDGER.parent
@@ -34,6 +37,8 @@ async def pass_gate(name: str) -> str:
 
 class Actor(Agent):
     async def execute(self, task: Task, ctx: Context) -> Result:
+        if any("conflict" in (one.model_extra or {}) for one in task.inputs):
+            return await self.resolve(task, ctx)
         doing = task.payload.description.split()
         act = getattr(self, doing[0])
         result: Result = await act(task, ctx, *doing[1:])
@@ -80,8 +85,44 @@ class Actor(Agent):
             os.kill(os.getpid(), 9)
         return Result.complete({"mended": True})
 
+    async def commit(self, task: Task, ctx: Context, name: str, text: str, gate: str = "") -> Result:
+        """Write a file in the task's clone and commit it, once a gate is open where one is named."""
+        clone = await self.clone(task)
+        if gate:
+            await ctx.step(gate, pass_gate, gate, repeat="safe")
+        (clone.directory / name).write_text(f"{text}\n")
+        return await self.committed(task, clone)
+
+    async def resolve(self, task: Task, ctx: Context) -> Result:
+        """Make of both sides one: their lines, sorted."""
+        clone = await self.clone(task)
+        found = (branch_of(task).model_extra or {})["conflict"]
+        conflict = Conflict(tuple(found["files"]), found["ours"], found["theirs"], found.get("base"), found["tree"])
+        await clone.begin_merge(conflict)
+        for name in conflict.files:
+            lines = (clone.directory / name).read_text().splitlines()
+            both = sorted(line for line in lines if not line.startswith(("<<<<<<<", "=======", ">>>>>>>")))
+            (clone.directory / name).write_text("".join(f"{line}\n" for line in both))
+        note(f"resolved:{task.id}")
+        return await self.committed(task, clone)
+
+    async def clone(self, task: Task) -> TaskClone:
+        assert task.request_id is not None
+        repository = await RequestRepository.open(self.settings.home, task.request_id)
+        return await TaskClone.open(repository, task.id, branch_of(task).commit)
+
+    async def committed(self, task: Task, clone: TaskClone) -> Result:
+        made = await clone.commit(f"Work of {task.id}", role=task.agent)
+        work = Artifact(kind="git", uri=branch_of(task).uri, ref=clone.ref, commit=made)
+        return Result.complete({"commit": made}, artifacts=[work])
+
     async def large(self, task: Task, ctx: Context) -> Result:
         return Result.complete({"text": "x" * 300_000})
+
+
+def branch_of(task: Task) -> Artifact:
+    """What the task was told of its request's branch."""
+    return next(one for one in task.inputs if (one.ref or "").startswith("refs/heads/beth/"))
 
 
 def wanted_task(name: str, description: str, agent: str = "actor") -> WantedTask:

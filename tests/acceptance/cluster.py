@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from beth_agent_beth import requests, workflow
-from beth_agent_beth.state import RequestState, TaskState
+from beth_agent_beth.state import RequestState
+from beth_agent_beth.task_state import TaskState
 from beth_sdk import openers
 from beth_sdk.bus.base import Bus
 from beth_sdk.history import TaskHistory, read_history

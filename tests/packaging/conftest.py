@@ -1,4 +1,4 @@
-"""Built wheels and sdists, the wheels of the four dependencies, and an empty environment to install them in."""
+"""Built wheels and sdists, the wheels of what they depend on, and an empty environment to install them in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from scripts.workspace import ROOT, Package, packages
 from tests.packaging.requirements import closure, locked
@@ -70,8 +72,12 @@ def package(request: pytest.FixtureRequest) -> Package:
 
 @pytest.fixture(scope="session")
 def dependencies(services: Services) -> Path:
-    """A folder with the wheels of the SDK's dependencies and of theirs, downloaded once, as the lock pins them."""
-    wanted = locked(closure(packages()[0].project["dependencies"]))
+    """A folder with the wheels that the packages here depend on, extras apart, and of what those need in turn,
+    downloaded once, as the lock pins them."""
+    declared = [text for package in packages() for text in package.project.get("dependencies", [])]
+    ours = {canonicalize_name(package.name) for package in packages()}
+    others = [text for text in declared if canonicalize_name(Requirement(text).name) not in ours]
+    wanted = locked(closure(others))
     place = Path(os.environ.get("BETH_TEST_CACHE") or ROOT / ".cache") / "wheels"
     digest = hashlib.sha256(f"{sys.version_info[:2]} {sys.platform} {wanted}".encode()).hexdigest()[:16]
     folder, ready = place / digest, place / f"{digest}.ready"

@@ -68,12 +68,12 @@ def test_a_package_whose_parts_are_on_several_floors_must_not_import_anything_it
 
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
-    """A package named `mine`, in a repository that also has `beth_sdk` and `theirs`."""
+    """A package named `mine`, in a repository that also has `beth_sdk`, `beth_kit` and `theirs`."""
     monkeypatch.setattr(check_imports, "ROOT", tmp_path)
-    for name in ("beth_sdk", "theirs", "mine"):
+    for name in ("beth_sdk", "beth_kit", "theirs", "mine"):
         (tmp_path / name / name).mkdir(parents=True)
         (tmp_path / name / name / "__init__.py").write_text("")
-    everyone = [Package(tmp_path / name, {"name": name}) for name in ("beth_sdk", "theirs", "mine")]
+    everyone = [Package(tmp_path / name, {"name": name}) for name in ("beth_sdk", "beth_kit", "theirs", "mine")]
     monkeypatch.setattr(check_imports, "packages", lambda: everyone)
     return everyone[-1]
 
@@ -84,6 +84,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
         ("from beth_sdk.worker._loops import run", "a private name"),
         ("from beth_sdk.worker import _run", "a private name"),
         ("import beth_sdk._sqlite.file", "a private name"),
+        ("from beth_kit.workspace.source import _newest", "a private name"),
         ("from theirs.agent import Developer", "from inside another package"),
         ("import theirs.agent.deep", "from inside another package"),
     ],
@@ -100,6 +101,7 @@ def test_an_import_that_reaches_into_insides_is_named_with_its_line(plugin: Pack
     [
         "from beth_sdk import Agent, __version__",
         "from beth_sdk.journal.base import Fact",
+        "from beth_kit.workspace.repository import RequestRepository",
         "from theirs import LLMAgent",
         "from mine._inside import anything",
         "from os import _exit",

@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from beth_agent_beth.state import RequestState, TaskState
+from beth_agent_beth.state import RequestState
+from beth_agent_beth.task_state import TaskState
+from beth_kit.workspace.conflict import Conflict, describe
 from beth_sdk import schema
 from beth_sdk.bus.base import DEFAULT_PRIORITY
 from beth_sdk.errors import ContractError, LoopRefused
@@ -30,8 +32,36 @@ def first(state: RequestState, one: TaskState, now: float) -> Task:
     needed = [state.tasks[state.id_of(name)] for name in one.needs]
     if needed:
         payload["deps"] = [need.id for need in needed]
-        payload["upstream"] = upstream(needed)
+        payload["upstream"] = upstream(needed, own=state.branch.uri)
     return _task(state, one.id, one.agent, one.type, payload, now=now, inputs=_artifacts(needed))
+
+
+def resolving(state: RequestState, one: TaskState, now: float) -> Task:
+    """A task that makes the work of another fit together with the request's branch."""
+    assert one.resolves is not None
+    assert one.conflict is not None
+    origin = state.tasks[one.resolves]
+    found = one.conflict
+    sides = found.get("subjects") or ((), ())
+    conflict = Conflict(
+        tuple(found["files"]),
+        found["ours"],
+        found["theirs"],
+        found.get("base"),
+        found["tree"],
+        (tuple(sides[0]), tuple(sides[1])),
+    )
+    payload: dict[str, Any] = {
+        "description": describe(conflict),
+        "acceptance_criteria": list(state.request.get("acceptance_criteria", [])),
+        "context": {"epic_id": state.id},
+        "deps": [origin.id],
+        "upstream": upstream([origin], own=state.branch.uri),
+    }
+    told = {name: found[name] for name in ("ours", "theirs", "tree", "files", "base") if found.get(name) is not None}
+    where = {**(state.branch.input() or {}), "commit": conflict.ours, "conflict": told}
+    made = _task(state, one.id, one.agent, one.type, payload, now=now)
+    return made.with_(inputs=[where])
 
 
 def child(state: RequestState, parent: TaskState, task_id: str, wanted: WantedTask, now: float) -> Task:
@@ -63,11 +93,18 @@ def continued(state: RequestState, one: TaskState, now: float) -> Task:
         answer = before or {"question": question, "text": "resume"}
     else:
         answer["text"] = state.answers[one.result.key]
-    return one.task.with_(continuation=one.result.continuation + 1, answer=answer, timestamp=timestamp(now))
+    changes: dict[str, Any] = {"continuation": one.result.continuation + 1, "answer": answer}
+    if one.task.inputs:
+        changes["inputs"] = _inputs(state, [artifact.to_json() for artifact in one.task.inputs])
+    return one.task.with_(**changes, timestamp=timestamp(now))
 
 
-def upstream(needed: Sequence[TaskState]) -> list[dict[str, Any]]:
-    """What earlier tasks brought, for those that build on it, in `UPSTREAM_BYTES` at most."""
+def upstream(needed: Sequence[TaskState], own: str | None = None) -> list[dict[str, Any]]:
+    """What earlier tasks brought, for those that build on it, in `UPSTREAM_BYTES` at most.
+
+    Commits in the request's `own` repository are told without its address: that stands in the inputs, and differs where
+    a request is replayed.
+    """
     told: list[dict[str, Any]] = []
     left = UPSTREAM_BYTES
     for one in needed:
@@ -75,7 +112,7 @@ def upstream(needed: Sequence[TaskState]) -> list[dict[str, Any]]:
             continue
         entry: dict[str, Any] = {"task_id": one.id, "name": one.name, "agent": one.agent, "type": one.type}
         if one.result.artifacts:
-            entry["artifacts"] = [artifact.to_json() for artifact in one.result.artifacts]
+            entry["artifacts"] = [_told(artifact.to_json(), own) for artifact in one.result.artifacts]
         whole = {**entry, "result": one.result.result}
         if _size(whole) > left:
             whole = {**entry, "result_left_out": f"{_size(one.result.result):,} bytes; see the artifacts"}
@@ -117,8 +154,21 @@ def _size(value: Any) -> int:
     return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
+def _told(artifact: dict[str, Any], own: str | None) -> dict[str, Any]:
+    return {name: value for name, value in artifact.items() if name != "uri" or value != own}
+
+
 def _artifacts(needed: Sequence[TaskState]) -> list[dict[str, Any]]:
     return [artifact.to_json() for one in needed if one.result is not None for artifact in one.result.artifacts]
+
+
+def _inputs(state: RequestState, artifacts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is handed on, and the request's branch as it is now. What is merged into that is not handed on besides; what
+    is in conflict with it stays as it was told."""
+    branch = state.branch.input()
+    if branch is None or any("conflict" in one for one in artifacts):
+        return list(artifacts)
+    return [*(one for one in artifacts if one.get("uri") != state.branch.uri), branch]
 
 
 def _task(
@@ -146,8 +196,9 @@ def _task(
     }
     if ancestors:
         document["ancestors"] = list(ancestors)
-    if inputs:
-        document["inputs"] = list(inputs)
+    told = _inputs(state, inputs)
+    if told:
+        document["inputs"] = told
     return schema.parse(Task, document)
 
 

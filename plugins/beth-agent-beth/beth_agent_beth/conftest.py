@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -14,6 +15,10 @@ from beth_agent_beth import facts, requests, workflow
 from beth_agent_beth.commands import leaving
 from beth_agent_beth.orchestrator import Input, Orchestrator
 from beth_agent_beth.state import RequestState
+from beth_agent_beth.workspaces import GitWorkspaces, Workspaces
+from beth_kit.workspace.clone import TaskClone
+from beth_kit.workspace.conflict import Conflict
+from beth_kit.workspace.repository import RequestRepository
 from beth_sdk import history, logs, schema
 from beth_sdk.bus.base import Bus
 from beth_sdk.bus.memory import MemoryBus, open_bus
@@ -24,7 +29,7 @@ from beth_sdk.clock import Clock
 from beth_sdk.conftest import site as site
 from beth_sdk.journal.base import Entry, Fact, Journal, Version
 from beth_sdk.journal.memory import MemoryJournal, open_journal
-from beth_sdk.messages import Result, Task
+from beth_sdk.messages import Artifact, Result, Task
 from beth_sdk.testing import ManualClock
 
 TTL = 10.0
@@ -88,6 +93,10 @@ class Through:
     @property
     def as_journal(self) -> Journal:
         return cast("Journal", self)
+
+    @property
+    def as_workspaces(self) -> Workspaces:
+        return cast("Workspaces", self)
 
 
 def once(error: BaseException, so: Callable[..., bool] = lambda *_: True) -> Callable[..., None]:
@@ -167,14 +176,33 @@ class Office:
         self.hooks = Hooks()
         self._numbers = itertools.count(1)
 
+    @classmethod
+    async def empty(cls, wall: float = 1_700_000_000.0) -> Office:
+        """One in which nothing has happened yet; `wall` is the time, in seconds since the Unix epoch."""
+        clock = ManualClock(wall)
+        return cls(clock, await open_bus("memory://", clock=clock), await open_journal("memory://", clock=clock))
+
     def beth(
-        self, *, bus: Bus | None = None, journal: Journal | None = None, clock: Clock | None = None, ttl: float = TTL
+        self,
+        *,
+        bus: Bus | None = None,
+        journal: Journal | None = None,
+        clock: Clock | None = None,
+        ttl: float = TTL,
+        workspaces: Workspaces | None = None,
     ) -> Orchestrator:
         """A Beth of her own, who remembers nothing."""
         log = logs.get("beth.test")
         name = f"beth-{next(self._numbers)}"
         return Orchestrator(
-            bus or self.bus, journal or self.journal, clock or self.clock, log, self.hooks, instance=name, ttl=ttl
+            bus or self.bus,
+            journal or self.journal,
+            clock or self.clock,
+            log,
+            self.hooks,
+            instance=name,
+            ttl=ttl,
+            workspaces=workspaces,
         )
 
     async def submit(self, *tasks: str | dict[str, Any], request_id: str = "r", **fields: Any) -> str:
@@ -267,11 +295,63 @@ class Facts:
 @pytest.fixture
 async def office() -> Office:
     """An empty office."""
-    clock = ManualClock()
-    return Office(clock, await open_bus("memory://", clock=clock), await open_journal("memory://", clock=clock))
+    return await Office.empty()
 
 
 @pytest.fixture(autouse=True)
 def stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that run in this process must not end it, whatever threads it has."""
     monkeypatch.setattr(leaving, "EXIT_GRACE", 1e6)
+
+
+class Studio:
+    """Real workspaces below a folder, and agents who commit there."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.workspaces = GitWorkspaces(home)
+
+    async def repository(self, request_id: str = "r") -> RequestRepository:
+        return await RequestRepository.open(self.home, request_id)
+
+    async def work(self, task: Task, *, when: float = 2000.0, **files: str) -> Result:
+        """Do a task as an agent does: write these files (`a_txt`: a.txt) in its clone, commit, name the commit."""
+        given = told_of_branch(task)
+        assert task.request_id is not None
+        clone = await TaskClone.open(await self.repository(task.request_id), task.id, given.commit)
+        conflict = (given.model_extra or {}).get("conflict")
+        if conflict is not None:
+            sides = {name: conflict[name] for name in ("ours", "theirs", "tree")}
+            await clone.begin_merge(Conflict(tuple(conflict["files"]), base=conflict.get("base"), **sides))
+        for name, text in files.items():
+            (clone.directory / name.replace("_", ".")).write_text(text)
+        commit = await clone.commit(f"Work of {task.id}", role=task.agent, when=when)
+        return self.brings(task, commit)
+
+    def brings(self, task: Task, commit: str, **fields: Any) -> Result:
+        """A complete result that names a commit."""
+        uri = told_of_branch(task).uri
+        artifact = {"kind": "git", "uri": uri, "ref": f"refs/beth/tasks/{task.id}", "commit": commit}
+        return result_of(task, artifacts=[artifact], **fields)
+
+
+def told_of_branch(task: Task) -> Artifact:
+    """What a task was told of the request's branch."""
+    (found,) = [one for one in task.inputs if (one.ref or "").startswith("refs/heads/beth/")]
+    return found
+
+
+async def begun(office: Office, studio: Studio, *tasks: str) -> Orchestrator:
+    """A request with workspaces whose first tasks are published."""
+    await office.submit(*tasks)
+    beth = office.beth(workspaces=studio.workspaces)
+    await beth.attend("r")
+    return beth
+
+
+@pytest.fixture
+async def studio(tmp_path: Path) -> AsyncIterator[Studio]:
+    """Workspaces without any request."""
+    studio = Studio(tmp_path / "studio")
+    yield studio
+    await studio.workspaces.close()

@@ -16,10 +16,13 @@ from weakref import WeakValueDictionary
 from beth_agent_beth import facts, reconciling, workflow
 from beth_agent_beth.held import HeldRequest, holding
 from beth_agent_beth.journaled import catch_up
+from beth_agent_beth.merging import Merging
 from beth_agent_beth.outcome import outcome_of
 from beth_agent_beth.publications import Publication, publications
+from beth_agent_beth.replaying import Turn
 from beth_agent_beth.state import RequestState
 from beth_agent_beth.steering import Steering
+from beth_agent_beth.workspaces import Workspaces
 from beth_sdk import history, schema, trace
 from beth_sdk.bus.base import Bus, Message
 from beth_sdk.clock import Clock
@@ -43,10 +46,19 @@ class Input:
 
 class Orchestrator:
     """Looks after requests. One for each Beth; lives on the loop of bus and journal. `ttl`: seconds a hold lives
-    without being renewed."""
+    without being renewed. Without `workspaces`, requests have no repository."""
 
     def __init__(
-        self, bus: Bus, journal: Journal, clock: Clock, log: Log, hooks: HookSink, *, instance: str, ttl: float
+        self,
+        bus: Bus,
+        journal: Journal,
+        clock: Clock,
+        log: Log,
+        hooks: HookSink,
+        *,
+        instance: str,
+        ttl: float,
+        workspaces: Workspaces | None = None,
     ) -> None:
         self._bus = bus
         self._journal = journal
@@ -56,6 +68,7 @@ class Orchestrator:
         self._instance = instance
         self._ttl = ttl
         self._steering = Steering(bus, clock, instance=instance, ttl=ttl)
+        self._merging = Merging(workspaces, clock, log)
         self._states: dict[str, RequestState] = {}
         """Of requests that have not ended; each is touched only under its lock."""
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -164,7 +177,23 @@ class Orchestrator:
         if state.last_steer > state.passed_on:
             await self._steering.pass_on(held)
             return True
-        made = publications(state, self._clock.wall(), AT_ONCE)
+        if self._merging.to_open(state):
+            impossible = await self._merging.open(held)
+            if impossible is not None:
+                await self._end(held, {"status": "failed", "reason": impossible})
+            return impossible is None
+        return await self._merge_or_publish(held)
+
+    async def _merge_or_publish(self, held: HeldRequest) -> bool:
+        state, now = held.state, self._clock.wall()
+        turn = Turn(state, now)
+        if turn.wait:
+            return False
+        to_merge = turn.merge or (None if turn.publish else next(iter(state.to_merge), None))
+        if to_merge is not None:
+            await self._merging.merge(held, to_merge)
+            return True
+        made = [turn.publish] if turn.publish else publications(state, now, AT_ONCE)
         if made:
             await self._publish(held, made)
             return True

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from beth_agent_beth.state import RequestState, TaskState
+from beth_agent_beth.state import RequestState
+from beth_agent_beth.task_state import TaskState
 
 WAITING_FOR_SOMETHING = ("asking", "delegating", "published")
 
@@ -14,7 +15,7 @@ NAMED = 10
 
 def outcome_of(state: RequestState) -> dict[str, Any] | None:
     """The `ended` fact's data once nothing of the request runs, waits or can be published; None before."""
-    if state.outstanding:
+    if state.outstanding or state.to_merge:
         return None
     if state.cancel_reason is not None:
         return {"status": "cancelled", "reason": state.cancel_reason}
@@ -30,7 +31,9 @@ def outcome_of(state: RequestState) -> dict[str, Any] | None:
 
 def waits_for_a_person(state: RequestState) -> bool:
     """Whether nothing happens until somebody answers or resumes."""
-    if state.ended or state.workflow is None or state.last_steer > state.passed_on or state.outstanding:
+    if state.ended or state.workflow is None or state.last_steer > state.passed_on:
+        return False
+    if state.outstanding or state.to_merge:
         return False
     if any(any(state.can_go_on(among)) for among in (state.to_continue, state.to_delegate, state.ready)):
         return False
@@ -59,7 +62,9 @@ def usage_of(state: RequestState) -> dict[str, Any]:
 
 
 def summary_of(state: RequestState) -> dict[str, Any]:
-    """The one object that `--json` ends with: request_id, status, tasks[], usage, repository, branch."""
+    """The one object that `--json` ends with: request_id, status, tasks[], usage, and where something was committed its
+    repository, branch, head commit, and how many commits each role made."""
+    branch = state.branch if state.branch.grown else None
     return {
         "request_id": state.id,
         "status": word_of(state),
@@ -69,8 +74,10 @@ def summary_of(state: RequestState) -> dict[str, Any]:
         "tasks": [_task(one) for one in state.tasks.values()],
         "questions": [_question(one) for one in state.questions],
         "usage": usage_of(state),
-        "repository": None,
-        "branch": None,
+        "repository": branch.repository if branch else None,
+        "branch": branch.name if branch else None,
+        "commit": branch.head if branch else None,
+        "commits": dict(branch.commits) if branch else {},
     }
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from beth_agent_beth import compose, facts
-from beth_agent_beth.state import RequestState, TaskState
+from beth_agent_beth.state import RequestState
+from beth_agent_beth.task_state import TaskState
 from beth_sdk import schema
 from beth_sdk.errors import ContractError
 from beth_sdk.journal.base import Fact
@@ -52,7 +53,7 @@ def _all(state: RequestState, now: float) -> Iterator[Publication]:
 
 def _first(state: RequestState, one: TaskState, now: float) -> Publication:
     task, refusal = _checked(
-        lambda: compose.first(state, one, now),
+        lambda: (compose.first if one.resolves is None else compose.resolving)(state, one, now),
         lambda: compose.unpublished(state, one.id, one.agent, one.type, now=now),
     )
     return Publication(task, refusal)

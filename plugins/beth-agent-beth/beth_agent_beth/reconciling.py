@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from beth_agent_beth import facts
 from beth_agent_beth.held import HeldRequest
-from beth_agent_beth.state import TaskState
+from beth_agent_beth.task_state import TaskState
 from beth_sdk import history, schema
 from beth_sdk.journal.base import Fact, Journal
 from beth_sdk.messages import FINAL_STATUSES, Result, Task

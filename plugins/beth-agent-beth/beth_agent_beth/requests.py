@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from beth_agent_beth import facts, reconciling, workflow
-from beth_agent_beth.journaled import Standing, catch_up, standings
+from beth_agent_beth.journaled import Standing, catch_up, standing_of, standings
 from beth_agent_beth.outcome import waits_for_a_person
-from beth_agent_beth.state import RequestState, TaskState
+from beth_agent_beth.state import RequestState
+from beth_agent_beth.task_state import TaskState
 from beth_sdk import history, schema, trace
 from beth_sdk.bus.base import Bus
-from beth_sdk.errors import ConfigurationError, InvalidMessage, MessageTooLarge
+from beth_sdk.errors import ConfigurationError, InvalidMessage, MessageTooLarge, StreamArchived
 from beth_sdk.journal.base import Fact, Journal
 from beth_sdk.messages import FINAL_STATUSES, ID_PATTERN, Control, Payload
 from beth_sdk.publish import send_control
@@ -24,6 +25,7 @@ __all__ = [
     "cancel",
     "catch_up",
     "every",
+    "exists",
     "find_task",
     "good_id",
     "new_id",
@@ -68,9 +70,16 @@ async def submit(
     plan: workflow.Plan,
     request_id: str | None = None,
     priority: int = 2,
+    repo: Mapping[str, str | None] | None = None,
+    environment: Mapping[str, str] | None = None,
+    received_at: float | None = None,
+    order: Sequence[str] = (),
 ) -> str:
     """Hand in a request and return its id. With a `request_id`, submitting it twice is one request.
 
+    `repo` is what it starts from: `source`, `branch`, `commit`. `environment` are variables for the agents that whoever
+    goes on with the request starts. For one that is replayed, `received_at` says when it was received first, in seconds
+    since the Unix epoch, and `order` in which order its tasks were published and merged.
     Raises `InvalidMessage`, `MessageTooLarge`.
     """
     if request_id is not None and not good_id(request_id):
@@ -85,6 +94,13 @@ async def submit(
         "priority": priority,
         "traceparent": trace.start(),
     }
+    further = {
+        "repo": repo and dict(repo),
+        "environment": environment and dict(environment),
+        "received_at": received_at,
+        "order": list(order),
+    }
+    request |= {name: value for name, value in further.items() if value}
     size = len(schema.dumps({"d": description, "c": list(acceptance_criteria)}, limit=None))
     if size > MAX_REQUEST_BYTES:
         raise MessageTooLarge(size, MAX_REQUEST_BYTES, what="request")
@@ -107,6 +123,14 @@ async def read(journal: Journal, request_id: str) -> RequestState:
     if not state.request:
         raise ConfigurationError(f"no request is called {request_id!r}; `beth list` shows them")
     return state
+
+
+async def exists(journal: Journal, request_id: str) -> bool:
+    """Whether there is a request of this id, an archived one included."""
+    try:
+        return (await standing_of(journal, request_id)).received_at is not None
+    except StreamArchived:
+        return True
 
 
 async def every(journal: Journal) -> AsyncIterator[RequestState]:

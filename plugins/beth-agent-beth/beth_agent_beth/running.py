@@ -61,6 +61,11 @@ def roles() -> set[str]:
     return set().union(*(_queues_of(one) for one in team()[0])) - {ROLE}
 
 
+def players(needed: set[str]) -> list[InstalledAgent]:
+    """The installed agents that play these roles."""
+    return [one for one in team()[0] if _queues_of(one) & needed]
+
+
 def _queues_of(agent: InstalledAgent) -> set[str]:
     """The roles under which tasks reach an agent: its own, and its aliases."""
     aliases = agent.manifest.aliases if agent.manifest is not None else ()

@@ -10,6 +10,8 @@ from beth_agent_beth import facts, requests
 from beth_agent_beth.compose import RESULTS
 from beth_agent_beth.journaled import standing_of
 from beth_agent_beth.orchestrator import Input, Orchestrator
+from beth_agent_beth.workspaces import GitWorkspaces, Workspaces
+from beth_kit import places
 from beth_sdk import history, logs, schema
 from beth_sdk.bus.base import BEGINNING, Bus, Cursor
 from beth_sdk.clock import Clock
@@ -36,18 +38,34 @@ PLACES = "beth/cursor/"
 
 
 class Beth:
-    """The orchestrator's service."""
+    """The orchestrator's service. `workspaces` makes those of requests, or None where they have none."""
+
+    def __init__(self, workspaces: Callable[[Settings], Workspaces | None] | None = None) -> None:
+        self._workspaces = workspaces or (lambda settings: GitWorkspaces(places.workspaces(settings.home)))
 
     async def run(
         self, bus: Bus, journal: Journal, settings: Settings, stop: asyncio.Event, *, clock: Clock, hooks: HookSink
     ) -> None:
         """Look after requests until `stop` is set."""
-        await _Run(bus, journal, settings, stop, clock=clock, hooks=hooks).serve()
+        workspaces = self._workspaces(settings)
+        try:
+            await _Run(bus, journal, settings, stop, clock=clock, hooks=hooks, workspaces=workspaces).serve()
+        finally:
+            if workspaces is not None:
+                await workspaces.close()
 
 
 class _Run:
     def __init__(
-        self, bus: Bus, journal: Journal, settings: Settings, stop: asyncio.Event, *, clock: Clock, hooks: HookSink
+        self,
+        bus: Bus,
+        journal: Journal,
+        settings: Settings,
+        stop: asyncio.Event,
+        *,
+        clock: Clock,
+        hooks: HookSink,
+        workspaces: Workspaces | None,
     ) -> None:
         instance = settings.instance or instance_name("beth")
         ttl = min(LONGEST_HOLD, settings.lease or LONGEST_HOLD)
@@ -60,7 +78,9 @@ class _Run:
         self._open: set[str] = set()
         self._ended: dict[str, float] = {}
         """When the requests ended that were seen to have ended, in seconds since the Unix epoch."""
-        self._orchestrator = Orchestrator(bus, journal, clock, self._log, hooks, instance=instance, ttl=ttl)
+        self._orchestrator = Orchestrator(
+            bus, journal, clock, self._log, hooks, instance=instance, ttl=ttl, workspaces=workspaces
+        )
         self._kept_at = clock.monotonic()
         self._place_in_results = self._place_in_controls = BEGINNING
 

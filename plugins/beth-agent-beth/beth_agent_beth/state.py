@@ -8,65 +8,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from beth_agent_beth import facts
+from beth_agent_beth.branch import Branch
+from beth_agent_beth.task_state import TaskState, cancelled, unmerged
+from beth_agent_beth.tasks import Tasks
 from beth_sdk import schema
-from beth_sdk.history import PAUSE_QUESTION
 from beth_sdk.journal.base import Entry, Version
-from beth_sdk.messages import FINAL_STATUSES, Result, Task, WantedTask
+from beth_sdk.messages import FINAL_STATUSES, Result, Task
 
 NOTHING = Version(0)
 """The version of a stream without facts."""
 
-
-@dataclass(slots=True)
-class TaskState:
-    """One task of a request. `status`: waiting, published, asking, delegating, or a final result's."""
-
-    id: str
-    name: str
-    agent: str
-    type: str
-    needs: tuple[str, ...] = ()
-    gate: bool = False
-    description: str | None = None
-    parent: str | None = None
-    status: str = "waiting"
-    task: Task | None = None
-    """The newest continuation that was published."""
-    result: Result | None = None
-    """The newest continuation's result, final or not."""
-    paused: bool = False
-    children: list[str] = field(default_factory=list)
-    earlier_children: int = 0
-    """How many of them were wanted before the newest `needs_tasks`."""
-
-    @property
-    def continuation(self) -> int:
-        """The newest that was published, -1 before the first."""
-        return self.task.continuation if self.task is not None else -1
-
-    @property
-    def parked(self) -> bool:
-        """Whether it waits for being resumed, and for nothing else."""
-        question = self.result.question if self.result is not None else None
-        return self.status == "asking" and question is not None and question.id == PAUSE_QUESTION
-
-    @property
-    def refuses(self) -> bool:
-        """Whether it is a gate that wants the work before it changed."""
-        verdict = self.result.verdict if self.result is not None else None
-        return self.gate and verdict is not None and verdict.decision == "changes_requested"
+RESOLVING_TASKS = 3
+"""How many tasks are to make one task's work fit together with the branch, one after the other, before it fails."""
 
 
 @dataclass(slots=True)
-class RequestState:
+class RequestState(Tasks):
     """The fold; `take_in` each entry in order."""
 
-    id: str
     version: Version = NOTHING
     request: Mapping[str, Any] = field(default_factory=dict)
     received_at: float = 0.0
     workflow: str | None = None
-    tasks: dict[str, TaskState] = field(default_factory=dict)
     status: str = "received"
     """received, running, or the final status: complete, failed, cancelled."""
     reason: str = ""
@@ -80,19 +43,11 @@ class RequestState:
     passed_on: Version = NOTHING
     answers: dict[str, str] = field(default_factory=dict)
     """`task_id:continuation` → the first answer."""
-
-    ready: dict[str, None] = field(default_factory=dict)
-    """Tasks of the plan that can be published, in order."""
-    outstanding: dict[str, None] = field(default_factory=dict)
-    """Tasks that were published and have no result yet."""
-    to_continue: dict[str, None] = field(default_factory=dict)
-    """Tasks whose answer or subtasks are there, or that were parked and resumed."""
-    to_delegate: dict[str, None] = field(default_factory=dict)
-    """Tasks that wait for subtasks which were not all published."""
-    _unmet: dict[str, int] = field(default_factory=dict)
-    _needed_by: dict[str, list[str]] = field(default_factory=dict)
-    _by_name: dict[str, str] = field(default_factory=dict)
-    _open_children: dict[str, int] = field(default_factory=dict)
+    branch: Branch = field(default_factory=Branch)
+    to_merge: dict[str, str] = field(default_factory=dict)
+    """Tasks that ended complete and whose commit is to be brought into the branch, in order → the commit."""
+    steps: list[str] = field(default_factory=list)
+    """What was published and what was merged, in order."""
 
     # -- what happened ------------------------------------------------------------------------
 
@@ -110,6 +65,8 @@ class RequestState:
                 self._published(data)
             case facts.TAKEN:
                 self._taken(schema.parse(Result, data["result"]))
+            case kind if kind in facts.ABOUT_WORK:
+                self._work(kind, data)
             case facts.REDRIVEN:
                 self._redriven(schema.parse(Task, data["task"]))
             case facts.ANSWERED:
@@ -126,24 +83,7 @@ class RequestState:
 
     def _plan(self, data: Mapping[str, Any]) -> None:
         self.workflow, self.status = data["workflow"], "running"
-        for number, planned in enumerate(data["tasks"], start=1):
-            one = TaskState(
-                f"{self.id}.{number}",
-                planned["name"],
-                planned["agent"],
-                planned["type"],
-                tuple(planned.get("needs", ())),
-                planned.get("gate", False),
-                planned.get("description"),
-            )
-            self.tasks[one.id] = one
-            self._by_name[one.name] = one.id
-        for one in self.tasks.values():
-            self._unmet[one.id] = len(one.needs)
-            for need in one.needs:
-                self._needed_by.setdefault(self._by_name[need], []).append(one.id)
-            if not one.needs:
-                self.ready[one.id] = None
+        self._add_planned(data["tasks"])
         if self.cancel_reason is not None:
             self._cancel(self.tasks.values(), self.cancel_reason)
 
@@ -152,17 +92,12 @@ class RequestState:
         one = self.tasks.get(task.id)
         if one is None:  # a subtask that an agent wanted
             one = TaskState(task.id, data["name"], task.agent, task.type, parent=data["parent"], task=task)
-            self.tasks[task.id] = one
-            parent = self.tasks[data["parent"]]
-            parent.children.append(task.id)
-            self._open_children[parent.id] = self._open_children.get(parent.id, 0) + 1
-            wanted = parent.result.tasks if parent.result is not None else None
-            if len(parent.children) - parent.earlier_children >= len(wanted or ()):
-                self.to_delegate.pop(parent.id, None)
+            self._add_child(one, self.tasks[data["parent"]])
         one.task, one.status = task, "published"
         self.ready.pop(task.id, None)
         self.to_continue.pop(task.id, None)
         self.outstanding[task.id] = None
+        self.steps.append(publish_step(task))
 
     def _taken(self, result: Result) -> None:
         one = self.tasks[result.task_id]
@@ -170,7 +105,7 @@ class RequestState:
         self.outstanding.pop(one.id, None)
         reason = self.cancelled.pop(one.id, None) if self.cancel_reason is None else self.cancel_reason
         if result.final:
-            self._ended(one)
+            self._final(one)
         elif reason is not None:  # it went on to ask before it saw that it was cancelled
             one.status = "asking"
             self._cancel([one], reason)
@@ -181,24 +116,22 @@ class RequestState:
             one.status, one.earlier_children = "delegating", len(one.children)
             (self.to_delegate if result.tasks else self.to_continue)[one.id] = None
 
-    def _ended(self, one: TaskState) -> None:
-        if one.parent is not None:
-            self._open_children[one.parent] -= 1
-            self._see_whether_delegated(self.tasks[one.parent])
-        if one.status == "complete" and not one.refuses:
-            for name in self._needed_by.get(one.id, ()):
-                self._unmet[name] -= 1
-                if self._unmet[name] == 0 and self.tasks[name].status == "waiting":
-                    self.ready[name] = None
+    def _final(self, one: TaskState) -> None:
+        commit = self.branch.work_of(one.result) if one.result is not None else None
+        if commit is not None:
+            self.to_merge[one.id] = commit
+            return
+        self._ended(one)
+        if one.resolves is not None:
+            how = "committed nothing" if one.status == "complete" else f"is {one.status}"
+            self._fail(self.tasks[one.resolves], "conflict", f"{one.name} ({one.id}), which was to resolve it, {how}")
 
     def _redriven(self, task: Task) -> None:
         # A person wants it tried again: what stopped it before does not stop it now.
         one = self.tasks[task.id]
-        if one.parent is not None and one.status in FINAL_STATUSES:
-            self._open_children[one.parent] += 1
-            if self.tasks[one.parent].status == "delegating":
-                self.to_continue.pop(one.parent, None)
-        one.task, one.status, one.paused = task, "published", False
+        if one.status in FINAL_STATUSES:
+            self._reopened(one)
+        one.task, one.status, one.paused, one.accepted = task, "published", False, None
         self.cancelled.pop(one.id, None)
         self.outstanding[task.id] = None
         self.status, self.ended_at, self.reason = "running", None, ""
@@ -239,17 +172,71 @@ class RequestState:
 
     def _cancel(self, concerned: Iterable[TaskState], reason: str) -> None:
         """End those that nobody runs, because nobody else would; the others are to be told."""
+        concerned = list(concerned)
+        self._forget(concerned)
         for one in concerned:
-            self.ready.pop(one.id, None)
-            self.to_continue.pop(one.id, None)
-            self.to_delegate.pop(one.id, None)
             if one.status == "published":
                 self.cancelled[one.id] = reason
             elif one.status in ("waiting", "asking", "delegating"):
-                if one.result is not None:
-                    one.result = _cancelled(one.result, reason)
                 one.status = "cancelled"
-                self._ended(one)
+                if one.result is not None:
+                    one.result = cancelled(one.result, reason)
+                self._final(one)
+
+    # -- what was committed -------------------------------------------------------------------
+
+    def _work(self, kind: str, data: Mapping[str, Any]) -> None:
+        if kind == facts.WORKSPACE:
+            self.branch.opened(data)
+            return
+        one = self.tasks[data["task"]]
+        self.to_merge.pop(one.id, None)
+        self.steps.append(merge_step(one.id))
+        if kind == facts.MERGED:
+            self._merged(one, data)
+        elif kind == facts.CONFLICT:
+            self._in_conflict(one, data["conflict"])
+        else:
+            self._unmergeable(one, str(data["reason"]))
+
+    def _merged(self, one: TaskState, data: Mapping[str, Any]) -> None:
+        self.branch.moved(data)
+        self._ended(one)
+        if one.resolves is None:
+            return
+        origin = self.tasks[one.resolves]
+        if origin.accepted is None:
+            self._ended(origin)
+        else:  # that was given up, and then somebody had the conflict resolved all the same
+            origin.status, origin.result, origin.accepted = "complete", origin.accepted, None
+            if origin.parent is None:
+                self._ended(origin)
+
+    def _in_conflict(self, one: TaskState, conflict: Mapping[str, Any]) -> None:
+        origin = one if one.resolves is None else self.tasks[one.resolves]
+        if origin is not one:
+            self._ended(one)
+        origin.conflicts += 1
+        if origin.conflicts > RESOLVING_TASKS:
+            self._fail(origin, "conflict", f"{RESOLVING_TASKS} tasks in turn did not resolve it")
+            return
+        resolving = self._add_resolving(origin, conflict)
+        resolving.paused = origin.paused
+        if self.cancel_reason is not None:
+            self._cancel([resolving], self.cancel_reason)
+
+    def _unmergeable(self, one: TaskState, reason: str) -> None:
+        self._fail(one, "unmerged", reason)
+        if one.resolves is not None:
+            self._fail(self.tasks[one.resolves], "conflict", f"{one.name} ({one.id}) failed: {reason}")
+
+    def _fail(self, one: TaskState, code: str, reason: str) -> None:
+        """What a task committed does not get into the branch, so it is as if it had failed."""
+        if one.result is None or one.accepted is not None:
+            return
+        told = f"its work conflicts with the branch, and {reason}" if code == "conflict" else reason
+        one.accepted, one.result, one.status = one.result, unmerged(one.result, code, told), "failed"
+        self._ended(one)
 
     # -- what is so now -----------------------------------------------------------------------
 
@@ -259,14 +246,6 @@ class RequestState:
             self.to_continue[one.id] = None
         else:
             self.to_continue.pop(one.id, None)
-
-    def _see_whether_delegated(self, one: TaskState) -> None:
-        if one.status == "delegating" and one.id not in self.to_delegate and not self._open_children[one.id]:
-            self.to_continue[one.id] = None
-
-    def id_of(self, name: str) -> str:
-        """The id of a task of the plan."""
-        return self._by_name[name]
 
     @property
     def ended(self) -> bool:
@@ -296,20 +275,12 @@ class RequestState:
             return False
         return result.continuation == one.continuation
 
-    def children_of_this_round(self, one: TaskState) -> list[TaskState]:
-        """The subtasks of the task's newest `needs_tasks`, in the order in which they were wanted."""
-        return [self.tasks[child] for child in one.children[one.earlier_children :]]
 
-    def next_children(self, one: TaskState) -> list[tuple[str, WantedTask]]:
-        """`(task id, what is wanted)` of the subtasks that are still to be published."""
-        assert one.result is not None
-        known = len(one.children)
-        left = (one.result.tasks or [])[known - one.earlier_children :]
-        return [(f"{one.id}.{number}", wanted) for number, wanted in enumerate(left, start=known + 1)]
+def publish_step(task: Task) -> str:
+    """How a task's publishing is called among the steps."""
+    return f"publish {task.key}"
 
 
-def _cancelled(waiting: Result, reason: str) -> Result:
-    """What becomes of a task that was cancelled while it waited for somebody."""
-    error = {"code": "cancelled", "message": reason or "cancelled", "retryable": False}
-    kept = waiting.model_dump(mode="json", exclude_unset=True, exclude={"question", "tasks"})
-    return schema.parse(Result, {**kept, "status": "cancelled", "error": error})
+def merge_step(task_id: str) -> str:
+    """How the merging of a task's work, whatever came of it, is called among the steps."""
+    return f"merge {task_id}"

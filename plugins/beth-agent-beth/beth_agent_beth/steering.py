@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from beth_agent_beth import facts
 from beth_agent_beth.held import HeldRequest, drop, take
-from beth_agent_beth.state import RequestState, TaskState
+from beth_agent_beth.state import RequestState
+from beth_agent_beth.task_state import TaskState
 from beth_sdk import history, schema
 from beth_sdk.bus.base import Bus
 from beth_sdk.clock import Clock

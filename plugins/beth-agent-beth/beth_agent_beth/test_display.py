@@ -11,7 +11,7 @@ from rich.text import Text
 from beth_agent_beth import view
 from beth_agent_beth.conftest import Facts, result_of
 from beth_agent_beth.display import LivingTree, PlainLines, Silent, display_for
-from beth_agent_beth.state import TaskState
+from beth_agent_beth.task_state import TaskState
 from beth_agent_beth.test_view import event
 from beth_sdk.testing import ManualClock
 

@@ -226,9 +226,11 @@ def test_the_summary_has_everything_a_program_asks_for() -> None:
         "usage",
         "repository",
         "branch",
+        "commit",
+        "commits",
     ]
     assert (summary["request_id"], summary["status"], summary["usage"]) == ("r", "waiting", {"seconds": 1.5})
-    assert (summary["repository"], summary["branch"]) == (None, None)
+    assert (summary["repository"], summary["branch"], summary["commit"], summary["commits"]) == (None, None, None, {})
     assert summary["questions"] == [{"task_id": "r.2", "agent": "b", "text": "Which?", "options": ["red", "blue"]}]
     assert summary["tasks"][0] == {
         "task_id": "r.1",

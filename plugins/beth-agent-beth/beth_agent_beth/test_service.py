@@ -82,7 +82,7 @@ async def serving(
     """A Beth at work; she is told to stop at the end, and must do so at once."""
     stop = asyncio.Event()
     running = asyncio.ensure_future(
-        Beth().run(
+        Beth(lambda _: None).run(
             bus or office.bus, journal or office.journal, settings(), stop, clock=office.clock, hooks=office.hooks
         )
     )

@@ -10,6 +10,8 @@ from rich.console import Console
 
 from beth_agent_beth import facts, view
 from beth_agent_beth.conftest import Facts, asking, delegating, parked, result_of
+from beth_agent_beth.state import RequestState
+from beth_agent_beth.view import closing
 from beth_sdk.messages import Event
 
 WIDTH = 80
@@ -276,3 +278,9 @@ def test_rows_of_a_table_are_aligned() -> None:
     rows = [("beth-aaaaaaaa", "complete", "3m05s", "x"), ("mine", "waiting", "1.0s", "y")]
     lines = view.table(rows)
     assert len({line.index(text) for line, text in zip(lines, "xy", strict=True)}) == 1
+
+
+def test_a_reason_of_several_lines_is_told_whole() -> None:
+    state = RequestState("r1")
+    state.status, state.reason = "failed", "not recorded. It differs:\n-was\n+is"
+    assert closing(state, 1.0) == ["    -was", "    +is", "r1 failed: not recorded. It differs:  (1.0s)"]

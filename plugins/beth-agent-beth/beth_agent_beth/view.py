@@ -14,7 +14,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from beth_agent_beth.outcome import usage_of
-from beth_agent_beth.state import RequestState, TaskState
+from beth_agent_beth.state import RequestState
+from beth_agent_beth.task_state import TaskState
 from beth_sdk.cli.text import one_line
 from beth_sdk.messages import Event
 
@@ -126,11 +127,25 @@ def changes(before: dict[str, str], state: RequestState) -> Iterator[TaskState]:
 
 def closing(state: RequestState, seconds: float) -> list[str]:
     """What is said when it is over."""
-    lines = [line for one in state.tasks.values() if one.result is not None for line in _told(one)]
+    own = state.branch.uri
+    lines = [line for one in state.tasks.values() if one.result is not None for line in _told(one, own)]
     usage = usage_of(state)
     spent = f", {money(usage['cost_usd'])}" if "cost_usd" in usage else ""
-    reason = f": {one_line(state.reason)}" if state.reason else ""
-    return [*lines, f"{state.id} {state.status}{reason}  ({duration(seconds)}{spent})"]
+    first, *more = (state.reason or "").splitlines() or [""]
+    reason = f": {one_line(first)}" if first else ""
+    # What differs from a recording is told in many lines, and none of them may be lost.
+    lines += [f"    {one_line(line)}" for line in more]
+    return [*lines, *_branch(state), f"{state.id} {state.status}{reason}  ({duration(seconds)}{spent})"]
+
+
+def _branch(state: RequestState) -> list[str]:
+    """Where the work is, if any was committed, and what to do with it."""
+    branch = state.branch
+    if not branch.grown:
+        return []
+    made = ", ".join(f"{count} by {one_line(role)}" for role, count in sorted(branch.commits.items()))
+    where = f"branch {branch.name} in {branch.repository} (commits: {made})"
+    return [f"{where}; beth show|diff|checkout|merge {state.id}"]
 
 
 def questions(state: RequestState) -> list[str]:
@@ -196,10 +211,12 @@ def _gist(one: TaskState) -> str:
     return one_line(json.dumps(body, ensure_ascii=False), 120) if body is not None else ""
 
 
-def _told(one: TaskState) -> list[str]:
+def _told(one: TaskState, own: str | None) -> list[str]:
     assert one.result is not None
     lines = [f"{one.agent}: {_gist(one)}"]
-    lines.extend(f"    {one_line(artifact.uri)}" for artifact in one.result.artifacts if artifact.uri)
+    lines.extend(
+        f"    {one_line(artifact.uri)}" for artifact in one.result.artifacts if artifact.uri not in (None, own)
+    )
     if one.result.verdict is not None:
         lines.append(f"    verdict: {one.result.verdict.decision}")
         lines.extend(f"    - {one_line(finding.title)}" for finding in one.result.verdict.findings)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from beth_kit.workspace.conftest import digest as digest
+from beth_kit.workspace.conftest import plain as plain
+from beth_kit.workspace.conftest import users as users
 from beth_sdk.cli.conftest import Beth, Ran, add_agent
 from beth_sdk.conftest import Site
 
@@ -61,6 +64,23 @@ class Player(Agent):
         await ctx.delegate([WantedTask(name="more", agent="nobody", type="act", payload=task.payload)])
 """
 
+COMMITTER = """\
+from beth_kit.workspace.clone import TaskClone
+from beth_kit.workspace.repository import RequestRepository
+from beth_sdk.agent import Agent
+from beth_sdk.messages import Artifact, Result
+
+class Player(Agent):
+    async def execute(self, task, ctx):
+        (given,) = [one for one in task.inputs if one.ref.startswith("refs/heads/beth/")]
+        repository = await RequestRepository.open(self.settings.home, task.request_id)
+        clone = await TaskClone.open(repository, task.id, given.commit)
+        (clone.directory / "made.txt").write_text("made\\n")
+        commit = await clone.commit("Make it", role="player", when=2000.0)
+        made = Artifact(kind="git", uri=given.uri, ref=clone.ref, commit=commit)
+        return Result.complete({"summary": "made"}, artifacts=[made])
+"""
+
 PLAN = 'name = "solo"\n[[task]]\nname = "only"\nagent = "{role}"\ntype = "act"\n'
 
 
@@ -96,6 +116,14 @@ def solo(site: Site, tmp_path: Path, fifo: Path) -> str:
     add_agent(site, "player", code=PLAYER)
     (tmp_path / "solo.toml").write_text(PLAN.format(role="player"))
     return str(tmp_path / "solo.toml")
+
+
+@pytest.fixture
+def committing(site: Site, tmp_path: Path) -> str:
+    """A workflow of one task that commits a file."""
+    add_agent(site, "player", code=COMMITTER)
+    (tmp_path / "committing.toml").write_text(PLAN.format(role="player"))
+    return str(tmp_path / "committing.toml")
 
 
 def request_in(ran: Ran) -> str:

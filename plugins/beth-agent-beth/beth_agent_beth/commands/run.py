@@ -4,60 +4,77 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
-from typing import NoReturn
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
 
 import click
 
-from beth_agent_beth import requests, view, workflow
+from beth_agent_beth import recorded, requests, view
+from beth_agent_beth.commands.asking import asked, request_options, told_by_environment
 from beth_agent_beth.commands.exits import exit_code
 from beth_agent_beth.commands.leaving import leave
-from beth_agent_beth.commands.reading import read_request
 from beth_agent_beth.display import Display, display_for
+from beth_agent_beth.models import check, chosen, rows
 from beth_agent_beth.outcome import summary_of
-from beth_agent_beth.running import Ending, Opening, embedded, roles, run_here, watch
+from beth_agent_beth.running import Ending, Opening, embedded, players, run_here, watch
+from beth_agent_beth.state import RequestState
+from beth_agent_beth.workspaces import reason_of
+from beth_kit.model.choice import RECORD, REPLAY, Choice, table
+from beth_kit.workspace.errors import WorkspaceError
 from beth_sdk import logs
 from beth_sdk.bus.base import Bus
-from beth_sdk.cli.options import bus_option, json_option, ports, settings_from
+from beth_sdk.cli.options import bus_option, json_option, note, ports, settings_from
 from beth_sdk.clock import SystemClock
 from beth_sdk.journal.base import Journal
 from beth_sdk.settings import Settings
 
-criteria_option = click.option(
-    "--criteria", "-c", multiple=True, metavar="TEXT", help="An acceptance criterion; may be given several times."
-)
-workflow_option = click.option(
-    "--workflow", "-w", default="feature", show_default=True, help="A workflow's name, or the path of a .toml file."
-)
-
 
 @click.command()
-@click.argument("request", metavar="REQUEST|FILE")
-@criteria_option
-@workflow_option
-@click.option("--priority", type=click.IntRange(0, 4), default=2, show_default=True, help="0 first … 4 last.")
+@request_options
 @bus_option
 @json_option
 def run(
-    request: str, *, criteria: tuple[str, ...], workflow: str, priority: int, bus: str | None, as_json: bool
+    request: str | None,
+    *,
+    criteria: tuple[str, ...],
+    workflow: str,
+    priority: int,
+    repo: str | None,
+    branch: str | None,
+    models: tuple[str, ...],
+    record: str | None,
+    replay: str | None,
+    bus: str | None,
+    as_json: bool,
 ) -> None:
     """Have a request done and watch it until it ends.
 
     REQUEST is the request in words, a file that holds it (text, or a task as JSON), or - for standard input. On the
     embedded bus the installed agents run in this process; on a server they run elsewhere, and this submits and watches.
 
+    With --repo the work begins with what is committed there, and ends as a branch of a repository of Beth's own; `beth
+    merge` brings it back. Nothing in the repository itself is changed.
+
     The first Ctrl-C stops at the next step and prints how to go on; a second one stops at once.
     """
     settings = settings_from(bus)
-    wanted = read_request(request, criteria)
-    plan = load_plan(workflow, settings)
-
-    async def submit(bus: Bus, journal: Journal) -> str:
-        return await requests.submit(
-            bus, journal, wanted.description, acceptance_criteria=wanted.criteria, plan=plan, priority=priority
-        )
-
-    _to_its_end(settings, submit, as_json=as_json)
+    request_ = asked(
+        settings,
+        request,
+        criteria=criteria,
+        workflow_name=workflow,
+        priority=priority,
+        repo=repo,
+        branch=branch,
+        models=models,
+        record=record,
+        replay=replay,
+    )
+    needed = set(request_.plan.roles)
+    _to_its_end(settings, request_.submit, needed, request_.environment, request_.models, as_json=as_json)
 
 
 @click.command()
@@ -67,28 +84,64 @@ def run(
 def resume(name: str | None, bus: str | None, as_json: bool) -> None:
     """Go on with a request that was interrupted, paused or answered; without a name, with the newest that is open."""
     settings = settings_from(bus)
+    state = asyncio.run(_going_on(settings, name))
 
     async def go_on(bus: Bus, journal: Journal) -> str:
-        return await requests.reopen(bus, journal, name or await requests.newest_open(journal))
+        return await requests.reopen(bus, journal, name or state.id)
 
-    _to_its_end(settings, go_on, as_json=as_json)
-
-
-def load_plan(name: str, settings: Settings) -> workflow.Plan:
-    """A workflow by name; on the embedded bus somebody here must play each of its roles."""
-    plan = workflow.load(name)
-    if embedded(settings):
-        workflow.check_roles(plan, roles())
-    return plan
+    needed = set() if state.ended else requests.roles_of(state)
+    _to_its_end(settings, go_on, needed, state.request.get("environment", {}), as_json=as_json)
 
 
-def _to_its_end(settings: Settings, opening: Opening, *, as_json: bool) -> None:
+async def _going_on(settings: Settings, name: str | None) -> RequestState:
+    async with ports(settings) as open_:
+        request_id = await requests.newest_open(open_.journal) if name is None else requests.request_of(name)
+        return await requests.read(open_.journal, request_id)
+
+
+def _to_its_end(
+    settings: Settings,
+    opening: Opening,
+    needed: set[str],
+    environment: Mapping[str, str],
+    models: Sequence[str] = (),
+    *,
+    as_json: bool,
+) -> None:
+    """`needed`: the roles that it takes; `environment`: what their agents are told by variables."""
     clock = SystemClock()
-    log_to_file(settings)
-    began = time.monotonic()
-    with display_for(json=as_json, clock=clock) as display:
-        ending = asyncio.run(_drive(settings, clock, opening, display))
-    tell(ending, time.monotonic() - began, as_json=as_json)
+    here = embedded(settings)
+    with told_by_environment(environment if here else {}):
+        choices = _models(settings, needed, models) if here else []
+        log_to_file(settings)
+        began = time.monotonic()
+        if choices and not as_json:
+            click.echo(table(choices))
+        with display_for(json=as_json, clock=clock) as display:
+            ending = asyncio.run(_drive(settings, clock, opening, display))
+    if here and RECORD in environment:
+        _record(Path(environment[RECORD]), ending.state, clock)
+    tell(ending, time.monotonic() - began, as_json=as_json, models=rows(choices))
+
+
+def _record(folder: Path, state: RequestState, clock: SystemClock) -> None:
+    try:
+        recorded.write(folder, state)
+        asyncio.run(recorded.write_source(folder, state, clock))
+    except (WorkspaceError, OSError) as error:
+        note(f"the recording in {folder} is not complete: {reason_of(error)}")
+
+
+def _models(settings: Settings, needed: set[str], options: Sequence[str]) -> list[Choice]:
+    """The models that these roles are going to ask, where they ask any; none where all calls are replayed.
+
+    Raises `ConfigurationError` for whatever would stop a call.
+    """
+    if os.environ.get(REPLAY):
+        return []
+    found = chosen(players(needed), settings, os.environ, options)
+    check(found)
+    return found
 
 
 def log_to_file(settings: Settings) -> None:
@@ -106,11 +159,12 @@ async def _drive(settings: Settings, clock: SystemClock, opening: Opening, displ
         return await watch(open_.bus, open_.journal, request_id, display)
 
 
-def tell(ending: Ending, seconds: float, *, as_json: bool) -> NoReturn:
-    """Say how it ended, and exit accordingly."""
+def tell(ending: Ending, seconds: float, *, as_json: bool, models: Sequence[Mapping[str, Any]] = ()) -> NoReturn:
+    """Say how it ended, and exit accordingly. `models`: those that were asked, as data."""
     state = ending.state
     if as_json:
-        click.echo(json.dumps({**summary_of(state), "interrupted": ending.interrupted}, ensure_ascii=False))
+        told = {**summary_of(state), "models": list(models), "interrupted": ending.interrupted}
+        click.echo(json.dumps(told, ensure_ascii=False))
     else:
         for line in _told(ending, seconds):
             click.echo(line)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,6 +80,8 @@ class Policy:
     uid: int | None = None
     path: tuple[str, ...] = ()
     """Folders before the system's own in PATH."""
+    held: Path | None = None
+    """A file that stays locked (flock(2), shared) until nothing of the program is left: see `holding`."""
 
     @property
     def udp(self) -> bool:
@@ -99,21 +103,21 @@ class Policy:
         return not self.tcp_restricted or bool(self.bind_ports)
 
 
-def system_roots() -> tuple[Path, ...]:
-    """What every program may read: the system's programs and libraries, the files of /etc that they need to run, the
-    installation of this Python and of Node."""
+def system_roots(uid: int | None = None) -> tuple[Path, ...]:
+    """What every program may read: the system's programs and libraries, the files of /etc that they need to run, and
+    the installations of this Python and of Node, where the user of the tools (`Policy.uid`) can get to them."""
     found = [Path(sys.base_prefix), Path(sys.prefix)]
     node = shutil.which("node")
     if node is not None:
         found.append(Path(node).resolve().parent.parent)
-    installed = [folder for folder in found if folder not in (Path("/"), Path.home())]
+    installed = [folder for folder in found if folder not in (Path("/"), Path.home()) and can_enter(folder, uid)]
     return (*(Path(one) for one in _SYSTEM), *(Path("/etc") / one for one in _ETC), *installed)
 
 
 def environment(policy: Policy, extra: Mapping[str, str]) -> dict[str, str]:
     """All variables of a program: a fixed list and `extra`, which wins. Nothing comes from this process's own."""
     return {
-        "PATH": ":".join((*policy.path, "/usr/local/bin", "/usr/bin", "/bin")),
+        "PATH": ":".join((*_usable(policy), "/usr/local/bin", "/usr/bin", "/bin")),
         "HOME": str(policy.home),
         "TMPDIR": str(policy.home / "tmp"),
         "USER": "task",
@@ -129,6 +133,30 @@ def environment(policy: Policy, extra: Mapping[str, str]) -> dict[str, str]:
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         **extra,
     }
+
+
+def _usable(policy: Policy) -> list[str]:
+    """The folders of `policy.path` that the tools can get into; one that is still to be made may be."""
+    return [folder for folder in policy.path if not os.path.lexists(folder) or can_enter(Path(folder), policy.uid)]
+
+
+def can_enter(folder: Path, uid: int | None) -> bool:
+    """Whether a user without rights beyond its own gets into a folder, by the modes of it and of all above it; None is
+    whoever this process is. False where it is none."""
+    try:
+        real = folder.resolve()
+        found = [one.stat() for one in (real, *real.parents)]
+    except OSError:
+        return False
+    if not stat.S_ISDIR(found[0].st_mode):
+        return False
+    return os.access(real, os.X_OK) if uid is None else all(_lets_in(one, uid) for one in found)
+
+
+def _lets_in(found: os.stat_result, uid: int) -> bool:
+    if found.st_uid == uid:
+        return bool(found.st_mode & stat.S_IXUSR)
+    return bool(found.st_mode & (stat.S_IXGRP if found.st_gid == uid else stat.S_IXOTH))
 
 
 def task_uid(task: str, mapped: Sequence[tuple[int, int]] = ((0, 2**32 - 1),)) -> int | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from beth_kit.sandbox import landlock
+from beth_kit.sandbox.cgroups import Place, places
 from beth_kit.sandbox.syscalls import MACHINES
 from beth_sdk.errors import ConfigurationError, SettingError
 
@@ -18,13 +19,16 @@ VARIABLE = "BETH_SANDBOX"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What there is. `landlock`: the ABI, 0 for none. `uids`: whether each task can get a user of its own."""
+    """What there is. `landlock`: the ABI, 0 for none. `uids`: whether each task can get a user of its own. `notices`:
+    whether the supervisor hears of refused system calls. `groups`: where tools get control groups."""
 
     system: str
     architecture: str
     landlock: int
     seccomp: bool
     uids: bool
+    notices: bool = True
+    groups: tuple[Place, ...] = ()
 
     @property
     def lacks(self) -> str | None:
@@ -50,11 +54,23 @@ class Machine:
 
 def probe() -> Machine:
     """What this machine has; a few system calls."""
-    return Machine(sys.platform, platform.machine(), landlock.abi(), _seccomp(), os.geteuid() == 0 and _setuid())
+    actions = _actions()
+    return Machine(
+        sys.platform,
+        platform.machine(),
+        landlock.abi(),
+        seccomp=bool(actions),
+        uids=os.geteuid() == 0 and _setuid(),
+        notices="user_notif" in actions,
+        groups=places(),
+    )
 
 
-def _seccomp() -> bool:
-    return Path("/proc/sys/kernel/seccomp/actions_avail").exists()
+def _actions() -> list[str]:
+    try:
+        return Path("/proc/sys/kernel/seccomp/actions_avail").read_text("ascii").split()
+    except OSError:
+        return []
 
 
 def _setuid() -> bool:

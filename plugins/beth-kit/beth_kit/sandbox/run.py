@@ -6,7 +6,6 @@ import asyncio
 import marshal
 import os
 import platform
-import re
 import shutil
 import socket
 import subprocess
@@ -18,9 +17,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from beth_kit.sandbox import landlock, seccomp
+from beth_kit.sandbox import cgroups, holding, landlock, seccomp
 from beth_kit.sandbox.buffer import HeadAndTail
+from beth_kit.sandbox.denial import MOST, Denial, from_output, from_report
 from beth_kit.sandbox.policy import DEVICES, Policy, environment, system_roots
+from beth_kit.sandbox.syscalls import number
 from beth_sdk.clock import Clock, wait_for_event
 
 LAUNCHER = Path(__file__).with_name("launch.py")
@@ -28,25 +29,22 @@ LAUNCHER = Path(__file__).with_name("launch.py")
 CHUNK = 64 * 1024
 """Bytes read at once: the capacity of a pipe on Linux (pipe(7))."""
 
-MOST_DENIALS = 20
-
-_REFUSED = re.compile(rb"^.*(?:Permission denied|Operation not permitted|EACCES|EPERM).*$", re.MULTILINE)
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a run ended. `code` is the exit code, or the negative number of the signal that ended the program; None where
     it was killed from outside: `timed_out`, or over the limit named by `over_limit` (`processes`, `cpu`, `memory`,
-    `disk`). `denials`: lines of the output, 20 at the most, in which the program says that something was refused;
-    the kernel tells an unprivileged process no more. `left`: processes that could not be killed."""
+    `disk`). `denials`: what was refused, 20 different ones at the most; `refused`: how often in all. `left`: processes
+    that could not be killed."""
 
     code: int | None
     stdout: bytes
     stderr: bytes
     timed_out: bool = False
     over_limit: str | None = None
-    denials: tuple[str, ...] = ()
+    denials: tuple[Denial, ...] = ()
     left: int = 0
+    refused: int = 0
 
 
 async def run(
@@ -81,6 +79,7 @@ def spec(argv: Sequence[str], policy: Policy, variables: Mapping[str, str], *, s
         "env": dict(variables),
         "directory": str(policy.directory),
         "enforce": sandbox,
+        "held": None if policy.held is None else str(policy.held),
     }
     if not sandbox:
         return told
@@ -93,12 +92,25 @@ def spec(argv: Sequence[str], policy: Policy, variables: Mapping[str, str], *, s
         "handled": [handled.fs, handled.net, handled.scoped],
         "rules": [[str(path), rights] for path, rights in _rules(policy)],
         "ports": _ports(policy) if handled.net else [],
-        "filter": seccomp.program(platform.machine(), udp=policy.udp, listen=policy.listens).hex(),
+        "groups": [place.told(policy.limits) for place in cgroups.places()],
+        "udp": policy.udp,
+        **_filters(policy, watch_network=bool(handled.net)),
+    }
+
+
+def _filters(policy: Policy, *, watch_network: bool) -> dict[str, Any]:
+    machine = platform.machine()
+    watch = (*(seccomp.NETWORK if watch_network else ()), *seccomp.SIGNALS, *seccomp.FILES)
+    return {
+        "filter": seccomp.program(machine, udp=policy.udp, listen=policy.listens),
+        "asking": seccomp.program(machine, udp=policy.udp, listen=policy.listens, ask=True, watch=watch),
+        "answers": seccomp.answers(machine, watch),
+        "seccomp": number("seccomp", machine),
     }
 
 
 def _rules(policy: Policy) -> list[tuple[Path, int]]:
-    read = [(path, landlock.READ) for path in (*system_roots(), *policy.readable)]
+    read = [(path, landlock.READ) for path in (*system_roots(policy.uid), *policy.readable)]
     write = [(path, landlock.WRITE) for path in policy.writable]
     devices = [(Path(path), landlock.DEVICE) for path in DEVICES]
     shared = [(Path("/dev/shm"), landlock.SHARED_MEMORY)] if policy.shared_memory else []  # noqa: S108 - made by libc
@@ -116,6 +128,7 @@ class _Run:
     def __init__(self, told: Mapping[str, Any], stdin: bytes, policy: Policy) -> None:
         self.gone = asyncio.Event()
         self._argv = told["argv"]
+        self._policy = policy if told["enforce"] else None
         self._stdout = HeadAndTail(policy.limits.output_bytes)
         self._stderr = HeadAndTail(policy.limits.output_bytes)
         self._report = b""
@@ -160,22 +173,25 @@ class _Run:
             left = 1024 * 1024
             while kept is not None and descriptor in self._reading and left > 0 and self._read(descriptor):
                 left -= CHUNK
-        kind, *rest = self._report.decode("utf-8", "replace").split(" ", 1) or [""]
+        first, *refused = self._report.decode("utf-8", "replace").split("\n")
+        kind, _, rest = first.partition(" ")
         if kind == "error":
-            number, reason = rest[0].split(" ", 1)
-            raise OSError(int(number), f"cannot be started in the sandbox: {reason.strip()}", self._argv[0])
+            code, reason = rest.split(" ", 1)
+            raise OSError(int(code), f"cannot be started in the sandbox: {reason.strip()}", self._argv[0])
         # Without a report, somebody killed the launcher.
-        code, over, left_over = rest[0].split(" ") if kind == "ended" else ("-", "-", "0")
+        code, over, left_over, total = rest.split(" ") if kind == "ended" else ("-", "-", "0", "0")
         out, err = self._stdout.value(), self._stderr.value()
-        refused = [found.group().decode("utf-8", "replace")[:300] for found in _REFUSED.finditer(err)]
+        denials = [from_report(line) for line in refused]
+        said = from_output(err, self._policy) if self._policy is not None else []
         return Outcome(
             code=None if code == "-" else int(code),
             stdout=out,
             stderr=err,
             timed_out=timed_out,
             over_limit=None if over == "-" else over,
-            denials=tuple(refused[:MOST_DENIALS]),
+            denials=(*denials, *said)[:MOST],
             left=int(left_over),
+            refused=int(total) + len(said),
         )
 
     async def close(self) -> None:
@@ -206,18 +222,21 @@ def _start(told: Mapping[str, Any], stdin: bytes) -> tuple[subprocess.Popen[byte
         err, err_end = os.pipe()
         ours.callback(os.close, err)
         theirs.callback(os.close, err_end)
+        held = holding.inherited(told, theirs)
         given = theirs.enter_context(tempfile.TemporaryFile())
         given.write(stdin)
         given.seek(0)
         said = theirs.enter_context(tempfile.TemporaryFile())
-        said.write(marshal.dumps(dict(told), 2))  # a format that every Python 3 reads
+        said.write(marshal.dumps({**told, "held": held}, 2))  # a format that every Python 3 reads
         said.seek(0)
+        if told["enforce"]:
+            cgroups.warm_up(cgroups.places())
         launcher = subprocess.Popen(
             [python(), "-I", "-S", str(LAUNCHER), str(control_end.fileno()), str(said.fileno())],
             stdin=given,
             stdout=out_end,
             stderr=err_end,
-            pass_fds=[control_end.fileno(), said.fileno()],
+            pass_fds=[control_end.fileno(), said.fileno(), *held],
             cwd="/",
             env={},
             start_new_session=True,

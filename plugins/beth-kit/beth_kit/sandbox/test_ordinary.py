@@ -2,10 +2,9 @@
 
 import asyncio
 import os
-import pickle
 import shutil
+import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-import beth_kit
 from beth_kit.sandbox.conftest import MB, PYTHON, World
 from beth_kit.sandbox.owner import prepare
 from beth_kit.sandbox.policy import Limits
@@ -164,22 +162,19 @@ async def test_a_cancelled_run_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_nothing_survives_an_agent_that_is_killed(place: World) -> None:
-    if place.mode == "user":
-        pytest.skip("another process of the same kind as for root")
-    script = (
-        "import asyncio, pickle, sys\nfrom beth_sdk.clock import SystemClock\nfrom beth_kit.sandbox.run import run\n"
-        "policy, argv = pickle.load(sys.stdin.buffer)\nasyncio.run(run(argv, policy, clock=SystemClock()))"
-    )
     prepare(place.policy)
+    place.own()
     code = "import os, time\nif os.fork() == 0: os.setsid()\nopen(str(os.getpid()), 'w'); time.sleep(60)"
-    variables = {**os.environ, "PYTHONPATH": str(Path(beth_kit.__path__[0]).parent)}
-    agent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, env=variables)
-    with agent:
-        assert agent.stdin is not None
-        agent.stdin.write(pickle.dumps((place.policy, [PYTHON, "-c", code])))
-        agent.stdin.close()
+    agent = os.fork()
+    if agent == 0:
+        place.become()
+        asyncio.run(run([PYTHON, "-c", code], place.policy, clock=SystemClock()))
+        os._exit(0)
+    try:
         until(lambda: len(started(place)) == 2)
-        agent.kill()
+    finally:
+        os.kill(agent, signal.SIGKILL)
+        os.waitpid(agent, 0)
     until(lambda: not alive(place))
 
 
@@ -200,7 +195,5 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def test_a_program_that_does_not_exist_raises_and_nothing_runs(place: World) -> None:
-    if place.uid is not None:
-        pytest.skip("the error would have to cross a process")
     with pytest.raises(FileNotFoundError, match="no-such-program"):
         place.execute(["no-such-program"])

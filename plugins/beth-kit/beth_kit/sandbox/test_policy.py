@@ -1,16 +1,22 @@
 """What a policy says."""
 
 import os
+import shutil
 import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from beth_kit.sandbox import landlock
+from beth_kit.sandbox import landlock, owner
 from beth_kit.sandbox.checks import judge
-from beth_kit.sandbox.owner import prepare
-from beth_kit.sandbox.policy import FIRST_UID, UIDS, Policy, environment, system_roots, task_uid
-from beth_kit.sandbox.probe import Machine, require
+from beth_kit.sandbox.conftest import World
+from beth_kit.sandbox.owner import prepare, workspaces_home
+from beth_kit.sandbox.policy import FIRST_UID, UIDS, Policy, can_enter, environment, system_roots, task_uid
+from beth_kit.sandbox.probe import Machine, probe, require
 from beth_kit.sandbox.watch import disk_usage
 from beth_sdk.errors import ConfigurationError, SettingError
 
@@ -129,7 +135,7 @@ def test_what_a_clone_shares_with_its_origin_keeps_its_owner(tmp_path: Path) -> 
         assert (outside.stat().st_uid, clone.stat().st_uid) == (0, FIRST_UID)
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
         root.chmod(0o700)
-        with pytest.raises(ConfigurationError, match="set BETH_HOME"):
+        with pytest.raises(ConfigurationError, match=f"{root} cannot be entered .* set BETH_HOME"):
             prepare(Policy(clone, home, (clone, home), uid=FIRST_UID))
     finally:
         for path in sorted(root.rglob("*"), reverse=True):
@@ -142,3 +148,96 @@ def test_disk_usage_counts_blocks_and_follows_no_link(tmp_path: Path) -> None:
     (tmp_path / "sub" / "file").write_bytes(b"x" * 100_000)
     (tmp_path / "link").symlink_to("/usr")
     assert 100_000 <= disk_usage([str(tmp_path)]) < 200_000
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody can get into; pytest's own cannot be entered by others."""
+    folder = Path(tempfile.mkdtemp(prefix="beth-owner-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_who_can_enter_a_folder_is_said_by_its_mode_and_of_all_above_it(open_folder: Path) -> None:
+    inner = open_folder / "closed" / "inner"
+    inner.mkdir(parents=True)
+    assert can_enter(inner, FIRST_UID)
+    inner.parent.chmod(0o700)
+    assert not can_enter(inner, FIRST_UID)
+    assert can_enter(inner, os.geteuid())
+    assert can_enter(inner, None)
+    (open_folder / "link").symlink_to(inner)
+    assert not can_enter(open_folder / "link", FIRST_UID)
+    (open_folder / "file").touch()
+    assert not can_enter(open_folder / "file", None)
+    assert not can_enter(open_folder / "none", None)
+
+
+def test_only_programs_that_a_task_can_get_to_are_in_its_path(open_folder: Path) -> None:
+    closed, usable, later = (open_folder / name for name in ("closed", "usable", "later"))
+    for folder in (closed, usable):
+        folder.mkdir()
+    closed.chmod(0o700)
+    given = policy(path=(str(closed), str(usable), str(later)), uid=FIRST_UID)
+    assert environment(given, {})["PATH"].split(":")[:3] == [str(usable), str(later), "/usr/local/bin"]
+
+
+def test_an_installation_that_a_task_cannot_get_to_is_not_granted(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = open_folder / "python"
+    python.mkdir()
+    monkeypatch.setattr(sys, "base_prefix", str(python))
+    assert python in system_roots(FIRST_UID)
+    open_folder.chmod(0o700)
+    assert python not in system_roots(FIRST_UID)
+    assert python in system_roots()
+
+
+def test_work_is_in_the_home_where_tasks_can_get_into_it(open_folder: Path) -> None:
+    home = open_folder / "not" / "made"
+    assert workspaces_home(home, FIRST_UID) == home
+    assert workspaces_home(home, None) == home
+    assert not home.exists()
+
+
+def test_work_is_beside_a_home_that_tasks_cannot_enter(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared, closed = open_folder / "shared", open_folder / "closed"
+    monkeypatch.setattr(owner, "SHARED", shared)
+    closed.mkdir(mode=0o700)
+    assert workspaces_home(closed / "beth", None) == closed / "beth"
+    first, again, other = (workspaces_home(closed / name, FIRST_UID) for name in ("beth", "beth", "other"))
+    assert first == again != other
+    assert first.parent == shared
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in (shared, first)} == {0o711}
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o777])
+def test_a_folder_that_is_not_fit_to_share_is_refused(
+    open_folder: Path, mode: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, closed = open_folder / "shared", open_folder / "closed"
+    monkeypatch.setattr(owner, "SHARED", shared)
+    closed.mkdir(mode=0o700)
+    shared.mkdir()
+    shared.chmod(mode)
+    with pytest.raises(ConfigurationError, match="set BETH_HOME") as raised:
+        workspaces_home(closed, FIRST_UID)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_machine_without_notifications_says_so() -> None:
+    deaf = judge(replace(FULL, notices=False), {})
+    assert [check.status for check in deaf] == ["ok", "warn"]
+    assert "refused system calls are not reported" in deaf[1].message
+    assert "no control group" in deaf[0].message
+
+
+def test_root_without_capabilities_has_no_users_to_give() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to give something up")
+    assert World("root-alone", Path("/")).as_agent(probe).uids
+    machine = World("container", Path("/")).as_agent(probe)
+    assert not machine.uids
+    assert machine.lacks is None

@@ -6,15 +6,19 @@ from itertools import product
 
 import pytest
 
-from beth_kit.sandbox.seccomp import ABSENT, NEVER, program
+from beth_kit.sandbox.seccomp import ABSENT, FILES, NETWORK, NEVER, OPAQUE, SIGNALS, answers, program
 from beth_kit.sandbox.syscalls import MACHINES, NUMBERS, number
 
 ALLOW, DENY, ABSENT_CODE, KILL = 0x7FFF0000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS, 0x80000000
+ASK = 0x7FC00000
 INET, INET6, UNIX, NETLINK = 2, 10, 1, 16
+WATCH = (*NETWORK, *SIGNALS, *FILES)
 
 
-def decide(machine: str, call: int, *arguments: int, udp: bool = False, listen: bool = False, arch: int = 0) -> int:
-    packed = program(machine, udp=udp, listen=listen)
+def decide(
+    machine: str, call: int, *arguments: int, udp: bool = False, listen: bool = False, arch: int = 0, ask: bool = False
+) -> int:
+    packed = program(machine, udp=udp, listen=listen, ask=ask, watch=WATCH if ask else ())
     code = list(struct.iter_unpack("=HBBI", packed))
     data = struct.pack("<IIQ6Q", call, arch or MACHINES[machine], 0, *(*arguments, *[0] * (6 - len(arguments))))
     at = accumulator = 0
@@ -50,7 +54,7 @@ def test_an_ordinary_system_call_is_allowed(machine: str) -> None:
 
 def test_what_no_tool_needs_is_refused(machine: str) -> None:
     assert {decide(machine, call) for call in calls(machine, NEVER)} == {DENY}
-    assert {decide(machine, call) for call in calls(machine, ABSENT)} == {ABSENT_CODE}
+    assert {decide(machine, call) for call in calls(machine, (*ABSENT, *OPAQUE))} == {ABSENT_CODE}
 
 
 def test_another_architecture_is_killed_and_the_third_abi_of_x86_refused(machine: str) -> None:
@@ -129,3 +133,44 @@ def test_a_file_may_be_made_with_any_mode_but_that_of_another_user(machine: str)
     assert decide(machine, openat, 3, 0, 0, 0o4755) == ALLOW
     assert decide(machine, change, 3, 0, 0o2755) == DENY
     assert decide(machine, change, 3, 0, 0o1755) == ALLOW
+
+
+def test_a_pair_of_sockets_cannot_be_turned_to_other_sockets(machine: str) -> None:
+    (pair,) = calls(machine, ("socketpair",))
+    for kind in range(1, 11):
+        assert decide(machine, pair, UNIX, kind | 0o2004000, 0) == (ALLOW if kind in (1, 5) else DENY)
+        assert decide(machine, pair, 30, kind, 0) == DENY
+
+
+def test_whoever_may_be_asked_refuses_nothing_less(machine: str) -> None:
+    (socket,) = calls(machine, ("socket",))
+    for call in calls(machine, (*NEVER, *ABSENT)):
+        assert decide(machine, call, ask=True) == ASK
+        assert answers(machine, WATCH)[call][1] in (errno.EPERM, errno.ENOSYS)
+    assert decide(machine, socket, UNIX, 1, 0, ask=True) == ASK
+    assert decide(machine, socket, INET, 1, 0, ask=True) == ALLOW
+    assert decide(machine, 1, arch=0x40000003, ask=True) == KILL
+
+
+def test_only_calls_that_are_allowed_without_asking_may_go_ahead(machine: str) -> None:
+    for call, (_, code) in answers(machine, WATCH).items():
+        if code == 0:
+            assert decide(machine, call, 2**31 - 1, 2**31 - 1, 0, 0) == ALLOW
+            assert decide(machine, call, ask=True) == ASK
+
+
+def test_a_library_that_falls_back_is_not_asked_about(machine: str) -> None:
+    assert {decide(machine, call, ask=True) for call in calls(machine, OPAQUE)} == {ABSENT_CODE}
+
+
+def test_go_may_interrupt_its_own_threads_without_asking(machine: str) -> None:
+    (signal,) = calls(machine, ("tgkill",))
+    assert decide(machine, signal, 4711, 4711, 23, ask=True) == ALLOW
+    assert decide(machine, signal, 4711, 4711, 10, ask=True) == ASK
+
+
+def test_nobody_else_listens(machine: str) -> None:
+    (install,) = calls(machine, ("seccomp",))
+    for ask in (False, True):
+        assert decide(machine, install, 1, 8 | 1, ask=ask) == DENY
+        assert decide(machine, install, 1, 1, ask=ask) == ALLOW

@@ -4,18 +4,20 @@ Part of the launcher, so it imports little: pathlib, dataclasses and typing woul
 rest of a sandboxed step. Every number comes from /proc (proc(5)).
 """
 
-# ruff: noqa: PTH108, PTH116, PTH123, PTH208
+# ruff: noqa: PTH101, PTH108, PTH116, PTH123, PTH208
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found,unused-ignore]
+import ctypes
+import errno
 import os
 import resource
-import signal
 import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -25,6 +27,16 @@ LONGEST_KILL = 10.0
 
 DISK_EVERY = 1.0
 """Seconds between two counts of the writable folders; ten times as long as a count takes, where that is more."""
+
+
+LIBC = ctypes.CDLL(None)
+
+
+def become_on_disk(uid: int) -> None:
+    """Look at files and /proc as this user: root in a container may not have the capability to see what a tool's user
+    has open. Only the calling thread changes, and only that (setfsuid(2))."""
+    LIBC.setfsgid(uid)
+    LIBC.setfsuid(uid)
 
 
 class Process:
@@ -124,7 +136,7 @@ def _has_children() -> bool:
     return True
 
 
-def _send(process: Process, number: signal.Signals) -> None:
+def _send(process: Process, number: int) -> None:
     # The number may belong to somebody else by now: what is held by a descriptor is what was looked at.
     try:
         held = os.pidfd_open(process.pid)
@@ -143,7 +155,8 @@ def _send(process: Process, number: signal.Signals) -> None:
 class Watch:
     """Says which limit the tool is over. Between two looks it may pass one for a moment."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: dict[str, Any], group: Any) -> None:
+        self._group = group
         self._limits = spec["limits"]
         self._folders: list[str] = spec["writable"]
         self._uid = os.getuid() if spec["uid"] is None else spec["uid"]
@@ -156,21 +169,35 @@ class Watch:
         found = descendants()
         if sum(process.threads for process in found if process.state not in "ZX") > self._limits["processes"]:
             return "processes"
-        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-        used = ended.ru_utime + ended.ru_stime + sum(process.ticks for process in found) / TICKS
+        spent = [resource.getrusage(who) for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)]
+        # This process's own time too: a tool can keep it busy, with calls that are refused.
+        used = sum(one.ru_utime + one.ru_stime for one in spent) + sum(process.ticks for process in found) / TICKS
         if used > self._limits["cpu_seconds"]:
             return "cpu"
-        if _memory(found, self._limits["memory_bytes"]) > self._limits["memory_bytes"]:
+        if self.out_of_memory() or self._seen(_memory, found, self._limits["memory_bytes"]):
             return "memory"
         now = time.monotonic()
         if now < self._next_count:
             return None
-        total = disk_usage(self._folders) + sum(_deleted(process.pid) for process in found)
+        total = disk_usage(self._folders) + self._seen(_deleted, found)
         if self._shared:
             total += self._shared_memory()
         took = time.monotonic() - now
         self._next_count = now + max(DISK_EVERY, 10 * took)
         return "disk" if total > self._limits["disk_bytes"] else None
+
+    def _seen(self, look: Callable[..., int], *arguments: Any) -> int:
+        if self._uid == os.geteuid():
+            return look(*arguments)
+        become_on_disk(self._uid)
+        try:
+            return look(*arguments)
+        finally:
+            become_on_disk(os.geteuid())
+
+    def out_of_memory(self) -> bool:
+        """Whether the kernel ended a process of the tool because its control group had no memory left."""
+        return bool(self._group.out_of_memory())
 
     def _shared_memory(self) -> int:
         total = 0
@@ -184,15 +211,15 @@ class Watch:
         return total
 
 
-def _memory(found: list[Process], limit: int) -> int:
-    """Bytes of memory that the processes use together; mapped files do not count. What several share after a fork is
+def _memory(found: list[Process], limit: int) -> bool:
+    """Whether the processes use more memory together; mapped files do not count. What several share after a fork is
     counted once, which takes the kernel so long that it is asked only where it matters."""
     at_most = sum(_resident(process.pid) for process in found) * 1024
     if at_most <= limit:
-        return at_most
+        return False
     # Who runs a program that nobody may read hides the second file, and gets nothing from it.
     shares = (_kilobytes(f"/proc/{one.pid}/smaps_rollup", ("Pss_Anon:", "Pss_Shmem:")) for one in found)
-    return sum(share or _resident(one.pid) for share, one in zip(shares, found, strict=True)) * 1024
+    return sum(share or _resident(one.pid) for share, one in zip(shares, found, strict=True)) * 1024 > limit
 
 
 def _resident(pid: int) -> int:
@@ -203,8 +230,12 @@ def _kilobytes(path: str, names: tuple[str, ...]) -> int:
     return sum(int(line.split()[1]) for line in _lines(path) if line.startswith(names))
 
 
-def _deleted(pid: int) -> int:
-    """Bytes on disk of the files that a process holds open and that have no name any more."""
+def _deleted(found: list[Process]) -> int:
+    """Bytes on disk of the files that processes hold open and that have no name any more."""
+    return sum(_deleted_of(process.pid) for process in found)
+
+
+def _deleted_of(pid: int) -> int:
     total = 0
     try:
         with os.scandir(f"/proc/{pid}/fd") as entries:
@@ -239,14 +270,36 @@ def disk_usage(folders: list[str]) -> int:
 def _sizes(folders: list[str]) -> Iterator[int]:
     left = list(folders)
     while left:
+        folder = left.pop()
         try:
-            with os.scandir(left.pop()) as entries:
+            with _entries(folder) as entries:
                 for entry in entries:
                     try:
                         yield entry.stat(follow_symlinks=False).st_blocks * 512
-                    except OSError:  # it vanished, and says nothing about its neighbours
+                    except OSError as error:
+                        yield _unseen(error)
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         left.append(entry.path)
-        except OSError:
-            continue
+        except OSError as error:
+            yield _unseen(error)
+
+
+def _unseen(error: OSError) -> int:
+    """The size of what cannot be looked at: nothing where it vanished, but nobody nests so deep but to hide."""
+    return 1 << 62 if error.errno == errno.ENAMETOOLONG else 0
+
+
+def _entries(folder: str) -> Any:
+    """`os.scandir`, also where a tool closed its own folder to keep it from being counted. Raises OSError."""
+    try:
+        return os.scandir(folder)
+    except PermissionError:
+        held = os.open(folder, os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if os.fstat(held).st_uid != os.geteuid():
+                raise
+            os.chmod(f"/proc/self/fd/{held}", 0o700)  # not by its name, which may be a link's by now
+        finally:
+            os.close(held)
+        return os.scandir(folder)

@@ -127,12 +127,24 @@ class TaskClone:
         words = [word for parent in parents for word in ("-p", parent)]
         return await self.git.line("commit-tree", tree, *words, "-F", "-", stdin=text, env=who)
 
+    async def is_made(self, commit: str, message: str, *, role: str, when: float) -> bool:
+        """Whether `commit` is what `commit` makes of this message, by this role, at this moment."""
+        tree, *parents = (await self.git.line("rev-parse", f"{commit}^{{tree}}", f"{commit}^@")).split()
+        return await self._made(tree, parents, message, role, when) == commit
+
     async def diff(self, since: str) -> bytes:
         """The patch from the commit `since` to what the work tree holds now, committed or not."""
         async with refs.exclusively(self.git):
             tree = await self._whole()
         words = ("diff-tree", "-p", "-r", "-M", "--binary", "--no-ext-diff", "--no-textconv")
         return (await self.git.run(*words, f"{since}^{{tree}}", tree, "--")).stdout
+
+    async def changed(self) -> tuple[str, ...]:
+        """The paths in which the work tree differs from the head, in the order of their names; ignored ones not."""
+        async with refs.exclusively(self.git):
+            head, tree = await self.head(), await self._whole()
+        words = ("diff-tree", "-r", "-z", "--name-only", "--no-renames")
+        return tuple(await self.git.names(*words, f"{head}^{{tree}}", tree))
 
     async def _whole(self) -> str:
         await self.files.record(await self.files.changes())

@@ -88,6 +88,15 @@ class PathOutside(WorkspaceError):
         super().__init__(f"{path!r} is not a path inside the workspace: name it relative to the workspace's root")
 
 
+class StillRunning(WorkspaceError):
+    """Programs that an earlier worker started for the task do not end, so its work tree cannot be given to another."""
+
+    code = "still_running"
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"programs of an earlier worker of task {task_id} do not end: end them, then try again")
+
+
 class NotRestored(WorkspaceError):
     """The work tree could not be brought to a commit: `paths` still differ, so something else is writing there."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
-from beth_kit.workspace import refs, source
+from beth_kit.workspace import refs, source, started_from
 from beth_kit.workspace.conflict import Conflict, Merged
 from beth_kit.workspace.errors import BranchMoved, GitFailed
 from beth_kit.workspace.git import Git, Identity, identity_of, named, prepare, signed, split
@@ -30,11 +31,14 @@ class Logged:
 
 @dataclass(frozen=True)
 class UnownedRef:
-    """A reference that belongs to no request or task anybody knows of."""
+    """A reference that belongs to no request or task anybody knows of; an empty one is its whole repository."""
 
     repository: Path
     ref: str
     commit: str
+
+
+Owns: TypeAlias = Callable[[str, str | None], Awaitable[bool]]
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,13 @@ class RequestRepository:
         *,
         repo: str | None = None,
         branch: str | None = None,
+        commit: str | None = None,
+        when: float | None = None,
         clock: Clock | None = None,
     ) -> RequestRepository:
         """The repository of a request, made at the first call: from what `repo` (a directory or an address) has
-        checked out, or from its `branch`; without one, or from an empty one, with an empty first commit.
+        checked out, from its `branch`, or from just its `commit`; without one, or from an empty one, with an empty
+        first commit, dated `when` (seconds since the epoch; now unless given).
 
         Calling it again returns what is there and reads nothing from `repo`; one that was interrupted goes on. Raises
         `SourceRefused` where `repo` cannot be used, `NameRefused` for an id no path can hold.
@@ -82,15 +89,17 @@ class RequestRepository:
         git = await prepare(home / "repositories" / f"{named(request_id, 'a request id')}.git", clock)
         repository = cls(request_id, home, git, clock)
         if await repository.tip() is None:
-            await repository._begin(repo, branch)
+            await repository._begin(repo, branch, commit, when)
         return repository
 
-    async def _begin(self, repo: str | None, branch: str | None) -> None:
-        if repo is None or not await source.fetch(self.git, repo, branch, BASE):
+    async def _begin(self, repo: str | None, branch: str | None, commit: str | None, when: float | None) -> None:
+        if repo is None or not await source.fetch(self.git, repo, branch, BASE, commit):
             tree = await self.git.line("mktree")
-            who = signed(identity_of("beth"), self.clock.wall())
+            who = signed(identity_of("beth"), self.clock.wall() if when is None else when)
             first = await self.git.line("commit-tree", tree, "-m", f"Begin request {self.request_id}", env=who)
             await refs.move(self.git, BASE, first)
+        if repo is not None:
+            await started_from.record(self.git, repo, branch)
         await refs.move(self.git, self.branch_ref, await self.base(), None)
         await self.git.run("symbolic-ref", "HEAD", self.branch_ref)
 
@@ -116,7 +125,9 @@ class RequestRepository:
     async def merge(self, commit: str, message: str, author: Identity) -> Merged | Conflict:
         """Bring `commit` into the request's branch: a fast-forward where possible, else a merge commit by `author`.
 
-        Nothing moves on a conflict. When another merge moves the branch meanwhile, this one starts again from there.
+        A merge commit is dated like the later of its parents, so that the same merges in the same order give the same
+        commits whenever they are made. Nothing moves on a conflict. When another merge moves the branch meanwhile, this
+        one starts again from there.
         """
         commit = await self._commit(commit)
         for attempt in range(ATTEMPTS):
@@ -146,7 +157,8 @@ class RequestRepository:
             raise GitFailed(words, ended.code, "it wrote no tree")
         if ended.code:
             return await self._conflict(head, commit, tree, tuple(sorted(set(files)))), head
-        who = signed(author, self.clock.wall())
+        dates = (await self.git.line("log", "--no-walk", "--no-show-signature", "--format=%ct", head, commit)).split()
+        who = signed(author, max(float(date) for date in dates))
         parents = ("-p", head, "-p", commit)
         return Merged(await self.git.line("commit-tree", tree, *parents, "-m", message, env=who)), head
 
@@ -197,16 +209,24 @@ class RequestRepository:
         return await self.git.line("rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}")
 
 
-async def unowned_refs(
-    home: Path, owned: Mapping[str, Collection[str]], clock: Clock | None = None
-) -> tuple[UnownedRef, ...]:
-    """References under `home` that belong to no request of `owned`, nor, in an owned one's repository, to one of its
-    tasks: `owned` is request id → ids of its tasks. It only lists; whoever reads the list decides."""
+async def unowned_refs(home: Path, owns: Owns, clock: Clock | None = None) -> tuple[UnownedRef, ...]:
+    """References under `home` that belong to no request or, in a request's repository, to no task of it: as `owns`
+    answers for a request's id and, where the reference is a task's, that task's id. It only lists.
+
+    A repository without an owner that git cannot read, such as one half made, is listed with an empty reference.
+    """
     found = []
     for git_dir in await asyncio.to_thread(_repositories, _absolute(home)):
-        tasks = owned.get(git_dir.stem)
-        for ref, commit in (await refs.listed(Git(git_dir, clock=clock or SystemClock()), "refs/")).items():
-            if tasks is None or _task(ref) not in {None, *tasks}:
+        known = await owns(git_dir.stem, None)
+        try:
+            listed = await refs.listed(Git(git_dir, clock=clock or SystemClock()), "refs/")
+        except GitFailed:
+            listed = {}
+        if not known and not listed:
+            found.append(UnownedRef(git_dir, "", ""))
+        for ref, commit in listed.items():
+            task = _task(ref)
+            if not known or not (task is None or await owns(git_dir.stem, task)):
                 found.append(UnownedRef(git_dir, ref, commit))
     return tuple(found)
 

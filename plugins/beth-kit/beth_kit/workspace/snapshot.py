@@ -70,11 +70,18 @@ async def restore(clone: TaskClone, taken: Snapshot) -> Restored:
 
 async def taken(clone: TaskClone, epoch: int) -> Snapshot | None:
     """The snapshot kept under `epoch`, read back from the request's repository; None if there is none."""
-    git, ref = clone.repository.git, reference(clone, epoch)
-    commit = await refs.read(git, ref)
-    if commit is None:
-        return None
-    message = await git.line("log", "-1", "--no-show-signature", "--format=%T%n%B", commit, "--")
+    ref = reference(clone, epoch)
+    commit = await refs.read(clone.repository.git, ref)
+    return None if commit is None else await _read(clone, commit, ref)
+
+
+async def taken_at(clone: TaskClone, commit: str) -> Snapshot:
+    """The snapshot that is `commit`, whatever its epoch's reference has moved on to. Raises `GitFailed`."""
+    return await _read(clone, commit, "")
+
+
+async def _read(clone: TaskClone, commit: str, ref: str) -> Snapshot:
+    message = await clone.repository.git.line("log", "-1", "--no-show-signature", "--format=%T%n%B", commit, "--")
     tree, *lines = message.splitlines()
     listed = next((line for line in lines if line.startswith(_IGNORED)), f"{_IGNORED}[]")
     return Snapshot(ref, commit, tree, tuple(json.loads(listed.removeprefix(_IGNORED))))

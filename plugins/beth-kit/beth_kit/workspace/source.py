@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from beth_kit.workspace.errors import GitFailed, SourceRefused
 from beth_kit.workspace.git import Git
+from beth_sdk.clock import Clock, SystemClock
+
+FETCH_TIMEOUT = 1800.0
+"""Seconds that copying a repository may take: a large one comes over a slow line."""
 
 _ADDRESS = re.compile(r"(https?|ssh|file)://[^\s]+|[A-Za-z0-9._-]+@[A-Za-z0-9._-]+:[^\s]+")
 
@@ -34,35 +40,59 @@ def address(source: str, base: Path | None = None) -> tuple[str, bool]:
     return source, False
 
 
-async def fetch(git: Git, source: str, branch: str | None, into: str) -> bool:
-    """Copy what `source` has checked out (or its `branch`) to the reference `into`; False if it has no commit at all.
+async def newest(source: str, branch: str | None = None, clock: Clock | None = None) -> str | None:
+    """The commit `source` has checked out, or the one its `branch` is at; None if it has no commit at all.
 
-    Uncommitted changes are not part of it. Raises `SourceRefused` where it is not a repository or lacks the branch.
+    Raises `SourceRefused` where it is not a repository or lacks the branch, `GitUnusable` without a git.
     """
+    return await _newest(Git(Path(os.devnull), clock=clock or SystemClock()), source, branch)
+
+
+async def fetch(git: Git, source: str, branch: str | None, into: str, commit: str | None = None) -> bool:
+    """Copy what `source` has checked out (or its `branch`, or just `commit`) to the reference `into`; False if it has
+    no commit at all.
+
+    Uncommitted changes are not part of it. Raises `SourceRefused` where it is not a repository, lacks the branch or
+    the commit.
+    """
+    wanted = commit
+    if wanted is None:
+        if await _newest(git, source, branch) is None:
+            return False
+        wanted = "HEAD" if branch is None else f"refs/heads/{branch}"
     where, here = address(source)
-    serve = [f"--upload-pack={SERVE}"] if here else []
-    try:
-        told = await git.run("ls-remote", *serve, "--", where, user_config=not here)
-    except GitFailed as failed:
-        raise SourceRefused(source, _reason(failed)) from failed
-    there = {name for _, name in (line.split("\t", 1) for line in told.stdout.decode("utf-8", "replace").splitlines())}
-    wanted = "HEAD" if branch is None else f"refs/heads/{branch}"
-    if wanted not in there:
-        if branch is not None:
-            raise SourceRefused(source, f"has no branch {branch!r}")
-        return False
     words = [
         "--no-tags",
         "--no-write-fetch-head",
         "--no-auto-maintenance",
         "--no-recurse-submodules",
         "--update-shallow",
+        *_serve(here),
     ]
+    patient = replace(git, timeout=FETCH_TIMEOUT)
     try:
-        await git.run("fetch", "--quiet", *words, *serve, "--", where, f"+{wanted}:{into}", user_config=not here)
+        await patient.run("fetch", "--quiet", *words, "--", where, f"+{wanted}:{into}", user_config=not here)
     except GitFailed as failed:
         raise SourceRefused(source, _reason(failed)) from failed
     return True
+
+
+async def _newest(git: Git, source: str, branch: str | None) -> str | None:
+    where, here = address(source)
+    try:
+        told = await git.run("ls-remote", *_serve(here), "--", where, user_config=not here)
+    except GitFailed as failed:
+        raise SourceRefused(source, _reason(failed)) from failed
+    lines = (line.split("\t", 1) for line in told.stdout.decode("utf-8", "replace").splitlines())
+    there = {name: commit for commit, name in lines}
+    found = there.get("HEAD" if branch is None else f"refs/heads/{branch}")
+    if found is None and branch is not None:
+        raise SourceRefused(source, f"has no branch {branch!r}")
+    return found
+
+
+def _serve(here: bool) -> list[str]:
+    return [f"--upload-pack={SERVE}"] if here else []
 
 
 async def push(git: Git, ref: str, remote: str, branch: str) -> None:

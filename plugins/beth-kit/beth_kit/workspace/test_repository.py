@@ -9,7 +9,7 @@ from beth_kit.workspace.clone import TaskClone
 from beth_kit.workspace.conflict import Conflict, Merged, describe
 from beth_kit.workspace.errors import BranchMoved, GitFailed, NameRefused
 from beth_kit.workspace.git import identity_of
-from beth_kit.workspace.repository import RequestRepository, unowned_refs
+from beth_kit.workspace.repository import RequestRepository, UnownedRef, unowned_refs
 from beth_kit.workspace.snapshot import snapshot
 
 BETH = identity_of("beth")
@@ -62,6 +62,27 @@ async def test_two_changes_apart_become_a_merge_commit_of_both(repository: Reque
     assert set(await repository.files()) == {"a.txt", "app.py", "b.txt", "docs/guide.md"}
     told = await repository.git.line("log", "-1", "--format=%P|%an|%s", merged.commit)
     assert told == f"{first} {second}|Beth beth|Merge t2"
+
+
+async def test_a_merge_is_dated_like_the_later_of_its_parents(repository: RequestRepository) -> None:
+    commits = []
+    for task, when in (("t1", 9e8), ("t2", 8e8)):
+        clone = await TaskClone.open(repository, task, await repository.base())
+        (clone.directory / f"{task}.txt").write_text(task)
+        commits.append(await clone.commit("Work", role="developer", when=when))
+    await repository.move_branch(commits[0], await repository.base())
+
+    merged = await repository.merge(commits[1], "Merge t2", BETH)
+
+    assert isinstance(merged, Merged)
+    assert await repository.git.line("log", "-1", "--format=%at %ct", merged.commit) == "900000000 900000000"
+
+
+async def test_the_first_commit_has_the_date_that_is_given(tmp_path: Path) -> None:
+    opened = [await RequestRepository.open(tmp_path / home, "r1", when=1000.9) for home in ("one", "two")]
+
+    assert await opened[0].base() == await opened[1].base()
+    assert [entry.when for entry in await opened[0].log()] == [1000.0]
 
 
 async def test_a_conflict_moves_nothing_and_names_files_and_both_sides(repository: RequestRepository) -> None:
@@ -190,7 +211,10 @@ async def test_references_that_nobody_owns_are_listed(repository: RequestReposit
         await snapshot(clone, 1)
     other = await RequestRepository.open(tmp_path / "home", "r2")
 
-    found = await unowned_refs(tmp_path / "home", {"r1": ["known"]})
+    async def owns(request_id: str, task_id: str | None) -> bool:
+        return request_id == "r1" and task_id in {None, "known"}
+
+    found = await unowned_refs(tmp_path / "home", owns)
 
     assert [(one.repository.name, one.ref) for one in found] == [
         ("r1.git", "refs/beth/wip/lost/1"),
@@ -198,4 +222,14 @@ async def test_references_that_nobody_owns_are_listed(repository: RequestReposit
         ("r2.git", "refs/heads/beth/r2"),
     ]
     assert found[-1].commit == await other.head()
-    assert await unowned_refs(tmp_path / "nowhere", {}) == ()
+    assert await unowned_refs(tmp_path / "nowhere", owns) == ()
+
+
+async def test_a_half_made_repository_is_listed_only_where_it_is_nobodys(tmp_path: Path) -> None:
+    for name in ("known", "lost"):
+        (tmp_path / f"home/repositories/{name}.git/objects").mkdir(parents=True)
+
+    async def owns(request_id: str, task_id: str | None) -> bool:
+        return request_id == "known"
+
+    assert await unowned_refs(tmp_path / "home", owns) == (UnownedRef(tmp_path / "home/repositories/lost.git", "", ""),)

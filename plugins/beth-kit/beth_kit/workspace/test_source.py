@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from beth_kit.workspace import source
 from beth_kit.workspace.clone import TaskClone
 from beth_kit.workspace.conftest import Plain
 from beth_kit.workspace.errors import SourceRefused
@@ -126,6 +127,42 @@ async def test_another_branch_than_the_checked_out_one_can_be_named(users: Path,
     assert await repository.base() == plain(users, "rev-parse", "other")
 
 
+@pytest.mark.parametrize("address", ["{users}", "file://{users}"])
+async def test_a_commit_can_be_named_that_no_branch_is_at_any_more(
+    users: Path, plain: Plain, tmp_path: Path, address: str
+) -> None:
+    commit = await source.newest(str(users))
+    plain(users, "commit", "-q", "--allow-empty", "-m", "Later")
+    where = address.format(users=users)
+
+    repository = await RequestRepository.open(tmp_path / "home", "r1", repo=where, commit=commit)
+
+    assert await repository.base() == commit == plain(users, "rev-parse", "HEAD~1")
+    assert plain(users, "rev-parse", "HEAD") not in (await repository.git.line("rev-list", "--all")).splitlines()
+
+
+async def test_a_commit_that_is_not_there_is_refused(users: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceRefused):
+        await RequestRepository.open(tmp_path / "home", "r1", repo=str(users), commit="0" * 39 + "1")
+
+
+async def test_the_newest_commit_is_told_without_a_repository_of_ones_own(
+    users: Path, plain: Plain, digest: Digest, tmp_path: Path
+) -> None:
+    plain(users, "branch", "other")
+    plain(users, "commit", "-q", "--allow-empty", "-m", "Later")
+    (tmp_path / "empty").mkdir()
+    plain(tmp_path / "empty", "init", "-q")
+    before = digest(users)
+
+    assert await source.newest(str(users)) == plain(users, "rev-parse", "HEAD")
+    assert await source.newest(str(users), "other") == plain(users, "rev-parse", "other")
+    assert await source.newest(str(tmp_path / "empty")) is None
+    with pytest.raises(SourceRefused, match="has no branch 'nope'"):
+        await source.newest(str(users), "nope")
+    assert digest(users) == before
+
+
 async def test_a_shallow_repository_can_be_started_from(users: Path, plain: Plain, tmp_path: Path) -> None:
     plain(users, "commit", "-q", "--allow-empty", "-m", "Second")
     plain(tmp_path, "clone", "-q", "--depth=1", f"file://{users}", "shallow")
@@ -136,7 +173,7 @@ async def test_a_shallow_repository_can_be_started_from(users: Path, plain: Plai
 
 
 @pytest.mark.parametrize(
-    ("source", "reason"),
+    ("given", "reason"),
     [
         ("ext::sh -c id", "no directory and no"),
         ("--upload-pack=id", "no directory and no"),
@@ -144,10 +181,10 @@ async def test_a_shallow_repository_can_be_started_from(users: Path, plain: Plai
         ("{plain}", "does not appear to be a git repository"),
     ],
 )
-async def test_what_is_no_repository_is_refused_in_one_line(source: str, reason: str, tmp_path: Path) -> None:
+async def test_what_is_no_repository_is_refused_in_one_line(given: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "no-git").mkdir()
     with pytest.raises(SourceRefused, match=reason) as raised:
-        await RequestRepository.open(tmp_path / "home", "r1", repo=source.replace("{plain}", str(tmp_path / "no-git")))
+        await RequestRepository.open(tmp_path / "home", "r1", repo=given.replace("{plain}", str(tmp_path / "no-git")))
     assert "\n" not in str(raised.value)
 
 

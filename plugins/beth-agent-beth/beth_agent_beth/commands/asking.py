@@ -1,0 +1,231 @@
+"""What is asked for with `beth run` and `beth submit`: by options, or by a recording that is to be replayed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from beth_agent_beth import recorded, requests, workflow
+from beth_agent_beth.commands.reading import Wanted, read_request
+from beth_agent_beth.models import chosen
+from beth_agent_beth.running import embedded, players, roles
+from beth_kit import places
+from beth_kit.model.choice import MODELS, RECORD, REPLAY, models_variable
+from beth_kit.workspace import source, started_from
+from beth_kit.workspace.errors import WorkspaceError
+from beth_sdk.bus.base import Bus
+from beth_sdk.errors import ConfigurationError
+from beth_sdk.journal.base import Journal
+from beth_sdk.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+VARIABLES = (MODELS, RECORD, REPLAY)
+"""By which agents are told what `--model`, `--record` and `--replay` were given."""
+
+_OPTIONS = (
+    click.argument("request", metavar="REQUEST|FILE", required=False),
+    click.option(
+        "--criteria", "-c", multiple=True, metavar="TEXT", help="An acceptance criterion; may be given several times."
+    ),
+    click.option(
+        "--workflow", "-w", default="feature", show_default=True, help="A workflow's name, or the path of a .toml file."
+    ),
+    click.option("--priority", type=click.IntRange(0, 4), default=2, show_default=True, help="0 first … 4 last."),
+    click.option("--repo", metavar="PATH|URL", help="The git repository to start from; it is only read."),
+    click.option("--branch", help="Its branch to start from, instead of what is checked out."),
+    click.option(
+        "--model",
+        "models",
+        multiple=True,
+        metavar="[ROLE=]MODEL",
+        help="The model of all roles, or of one.",
+    ),
+    click.option("--record", metavar="DIR", help="Keep the request and all its model calls there, to be replayed."),
+    click.option("--replay", metavar="DIR", help="Do the request again that was recorded there, without any model."),
+)
+
+
+def request_options(function: F) -> F:
+    """Adds the argument and the options that say what is asked for; for `asked`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request before it is handed in. `environment`: variables for the agents that do it."""
+
+    wanted: Wanted
+    plan: workflow.Plan
+    priority: int = 2
+    request_id: str | None = None
+    repo: Mapping[str, str | None] | None = None
+    received_at: float | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    models: Sequence[str] = ()
+    order: Sequence[str] = ()
+
+    @property
+    def replayed(self) -> bool:
+        return REPLAY in self.environment
+
+    async def submit(self, bus: Bus, journal: Journal) -> str:
+        """Hand it in; returns its id. Raises `ConfigurationError` where what is to be replayed is there already."""
+        if self.replayed:
+            assert self.request_id is not None
+            await _refuse_known(journal, self.request_id)
+        name = await requests.submit(
+            bus,
+            journal,
+            self.wanted.description,
+            acceptance_criteria=self.wanted.criteria,
+            plan=self.plan,
+            priority=self.priority,
+            request_id=self.request_id,
+            repo=self.repo,
+            environment=self.environment,
+            received_at=self.received_at,
+            order=self.order,
+        )
+        if RECORD in self.environment:
+            recorded.write(Path(self.environment[RECORD]), await requests.read(journal, name))
+        return name
+
+
+def asked(
+    settings: Settings,
+    request: str | None,
+    *,
+    criteria: Sequence[str],
+    workflow_name: str,
+    priority: int,
+    repo: str | None,
+    branch: str | None,
+    models: Sequence[str],
+    record: str | None,
+    replay: str | None,
+    request_id: str | None = None,
+    check_roles: bool = True,
+) -> Asked:
+    """What the options mean; with `check_roles`, somebody here must play each role of the plan, unless on a server.
+
+    Raises `UsageError`, `ConfigurationError`, `WorkspaceError` before anything is written."""
+    if (models or record or replay) and not embedded(settings):
+        scheme = settings.bus_url.partition(":")[0]
+        raise ConfigurationError(
+            f"--model, --record and --replay reach agents of this machine only; with {scheme} they run elsewhere: "
+            f"set {', '.join(VARIABLES)} there"
+        )
+    if replay is not None:
+        _refuse_beside_replay()
+        again = _again(settings, Path(replay).absolute())
+        if check_roles:
+            _check_roles(again.plan, settings)
+        return again
+    if request is None:
+        raise click.UsageError("say what shall be done: REQUEST, or a FILE that holds it")
+    if branch is not None and repo is None:
+        raise click.UsageError("--branch names a branch of --repo, which is missing")
+    wanted = read_request(request, criteria)
+    plan = workflow.load(workflow_name)
+    if check_roles:
+        _check_roles(plan, settings)
+    environment: dict[str, str] = {}
+    if models:
+        chosen(players(set(plan.roles)), settings, os.environ, models)  # says what is wrong with them
+        environment[MODELS] = models_variable(models, os.environ)
+    if record is not None:
+        folder = Path(record).absolute()
+        recorded.check_folder(folder, request_id)
+        environment[RECORD] = str(folder)
+    start = None if repo is None else asyncio.run(_start(repo, branch))
+    return Asked(wanted, plan, priority, request_id, start, None, environment, tuple(models))
+
+
+@contextmanager
+def told_by_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Sets those of `VARIABLES` for the agents that run in this process. A recording is no replay, so one takes the
+    other away."""
+    variables = {name: value for name, value in variables.items() if name in VARIABLES}
+    before = {name: os.environ.get(name) for name in VARIABLES}
+    gone = (RECORD, REPLAY) if RECORD in variables or REPLAY in variables else ()
+    _set({**dict.fromkeys(gone), **variables})
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+async def _start(repo: str, branch: str | None) -> dict[str, str | None]:
+    """What the request starts from: the repository with its absolute path, and the commit it is at now."""
+    try:
+        where, _ = source.address(repo)
+        if started_from.without_secret(where) != where:
+            raise ConfigurationError(
+                "--repo: the address holds a user or a password, which the journal would keep; leave it to git's "
+                "credential helper"
+            )
+        return {"source": where, "branch": branch, "commit": await source.newest(where, branch)}
+    except WorkspaceError as error:
+        raise ConfigurationError(f"--repo {error}") from None
+
+
+def _again(settings: Settings, folder: Path) -> Asked:
+    found = recorded.read(folder)
+    if (places.workspaces(settings.home) / "repositories" / f"{found.request_id}.git").exists():
+        raise _known(found.request_id)
+    return Asked(
+        Wanted(found.description, found.criteria),
+        found.plan,
+        found.priority,
+        found.request_id,
+        found.repo,
+        found.received_at,
+        {REPLAY: str(folder)},
+        order=found.order,
+    )
+
+
+def _check_roles(plan: workflow.Plan, settings: Settings) -> None:
+    if embedded(settings):
+        workflow.check_roles(plan, roles())
+
+
+async def _refuse_known(journal: Journal, request_id: str) -> None:
+    if await requests.exists(journal, request_id):
+        raise _known(request_id)
+
+
+def _known(request_id: str) -> ConfigurationError:
+    return ConfigurationError(f"{request_id} was done in this home already; replay it in another: set BETH_HOME")
+
+
+def _refuse_beside_replay() -> None:
+    context = click.get_current_context()
+    source_of = context.get_parameter_source
+    given = [
+        one
+        for one in context.command.params
+        if one.name not in ("replay", "bus", "as_json")
+        and source_of(one.name or "") is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        named = ", ".join(one.opts[0] if isinstance(one, click.Option) else one.human_readable_name for one in given)
+        raise click.UsageError(f"--replay takes everything from the recording; leave out {named}")

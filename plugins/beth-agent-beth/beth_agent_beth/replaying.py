@@ -1,0 +1,44 @@
+"""In which order a request's tasks are published and merged: kept with a recording, gone by in its replay. Pure.
+
+Tasks that run side by side end in any order. Where their work meets in one branch, the order decides what its commits
+are, and what later tasks are told: a replay that went another way would ask models what nobody recorded.
+"""
+
+from __future__ import annotations
+
+from beth_agent_beth.publications import Publication, publications
+from beth_agent_beth.state import RequestState, merge_step, publish_step
+
+ALL = 1_000_000
+
+
+def order_of(state: RequestState) -> list[str]:
+    """What is kept of a request; nothing where nothing was merged, because then the order decides nothing."""
+    return list(state.steps) if state.branch.grown else []
+
+
+class Turn:
+    """Whose turn it is in a replay. Outside of one, and once it went another way than the recording, anybody's."""
+
+    def __init__(self, state: RequestState, now: float) -> None:
+        self.merge: str | None = None
+        """The task whose work is to be merged now."""
+        self.publish: Publication | None = None
+        """What is to be published now."""
+        self.wait = False
+        """Whether it is the turn of somebody who is still at work."""
+        step = _next(state)
+        if step is None:
+            return
+        self.merge = next((one for one in state.to_merge if merge_step(one) == step), None)
+        if self.merge is None:
+            ready = publications(state, now, ALL)
+            self.publish = next((one for one in ready if publish_step(one.task) == step), None)
+            self.wait = self.publish is None and bool(state.outstanding)
+
+
+def _next(state: RequestState) -> str | None:
+    order, done = state.request.get("order") or (), len(state.steps)
+    if done >= len(order) or (done and order[done - 1] != state.steps[-1]):
+        return None
+    return str(order[done])

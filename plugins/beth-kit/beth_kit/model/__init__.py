@@ -1,0 +1,1 @@
+"""Language models behind one Protocol: real ones, scripted ones, recorded ones."""

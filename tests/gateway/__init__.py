@@ -1,0 +1,1 @@
+"""The kit's models against servers that nobody here wrote."""

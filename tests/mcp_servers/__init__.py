@@ -1,0 +1,1 @@
+"""The reference MCP servers as tools of a task."""

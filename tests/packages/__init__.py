@@ -1,0 +1,1 @@
+"""Packages from the registries themselves, for the tools of a role."""
