@@ -9,7 +9,7 @@ from pathlib import Path
 
 from beth_sdk.clock import Clock
 from beth_sdk.errors import ConfigurationError
-from beth_sdk.private import folder_mode
+from beth_sdk.private import make_private
 
 SCHEMA_VERSION = 1
 """Of the tables in the file, in `PRAGMA user_version`. A file with a higher one was written by a newer Beth."""
@@ -118,9 +118,7 @@ def file_id(connection: sqlite3.Connection, name: str) -> str:
 
 
 def _create(path: Path) -> None:
-    missing = [folder for folder in path.parents if not folder.exists()]
-    for folder in reversed(missing):
-        folder.mkdir(mode=folder_mode(), exist_ok=True)
+    missing = make_private(path.parent)
     try:
         # Only ever created here, never opened: closing a descriptor of a database file takes away the locks that
         # SQLite holds on it in the same process.

@@ -16,6 +16,7 @@ from beth_sdk.cli.checks import Check, Status
 from beth_sdk.cli.paths import databases
 from beth_sdk.cli.text import size
 from beth_sdk.plugins import discover_agents, discover_variables
+from beth_sdk.private import folder_mode
 from beth_sdk.settings import Settings, unknown_variables
 
 OLDEST_PYTHON = (3, 11)
@@ -67,9 +68,9 @@ async def check_home(settings: Settings) -> list[Check]:
     problem = _unwritable(home)
     if problem is not None:
         return [Check("home", "fail", f"{home}: {problem}", "make it writable for this user, or set BETH_HOME")]
-    if home.is_dir() and home.stat().st_mode & 0o077:
+    if home.is_dir() and home.stat().st_mode & 0o777 & ~folder_mode():
         mode = stat.filemode(home.stat().st_mode)
-        return [Check("home", "warn", f"{home} is open to other users ({mode})", f"chmod 700 '{home}'")]
+        return [Check("home", "warn", f"{home} is open to other users ({mode})", f"chmod {folder_mode():o} '{home}'")]
     return [Check("home", "ok", str(home) if home.is_dir() else f"{home}, which will be made when it is needed")]
 
 

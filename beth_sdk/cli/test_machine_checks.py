@@ -23,6 +23,7 @@ from beth_sdk.cli.machine_checks import (
 )
 from beth_sdk.cli.options import settings_from
 from beth_sdk.conftest import Site
+from beth_sdk.private import folder_mode
 from beth_sdk.settings import Settings
 
 MOUNTS = r"""
@@ -93,7 +94,7 @@ async def test_a_home_that_is_open_to_others_is_warned_of(settings: Settings) ->
     settings.home.mkdir()
     settings.home.chmod(0o755)
     (check,) = await check_home(settings)
-    assert (check.status, check.fix) == ("warn", f"chmod 700 '{settings.home}'")
+    assert (check.status, check.fix) == ("warn", f"chmod {folder_mode():o} '{settings.home}'")
     settings.home.chmod(0o700)
     (check,) = await check_home(settings)
     assert check.status == "ok"

@@ -15,7 +15,7 @@ from beth_sdk import schema
 from beth_sdk.errors import Fatal, ManifestError
 from beth_sdk.manifest import MANIFEST_NAME, Manifest
 from beth_sdk.messages import ID_PATTERN, Task
-from beth_sdk.private import folder_mode
+from beth_sdk.private import folder_mode, make_private
 
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SYSTEMROOT")
 """The worker's variables that every command gets; `environment` in the manifest names further ones."""
@@ -87,7 +87,7 @@ def work_directory(home: Path, task: Task) -> Path:
     if re.search(ID_PATTERN, name) is None:
         raise Fatal(f"{name!r} is no id, so no work directory is made for it")
     parent = home.absolute() / "work"
-    parent.mkdir(mode=folder_mode(), parents=True, exist_ok=True)
+    make_private(parent)
     directory = parent / name
     directory.mkdir(mode=folder_mode(), exist_ok=True)
     if not stat.S_ISDIR(directory.lstat().st_mode):

@@ -98,7 +98,7 @@ async def test_a_task_that_must_stop_stops_before_a_step(diary: Diary, signal: S
     ctx = diary.delivered()
     with pytest.raises(type(signal)):
         await ctx.step("work", work)
-    assert (work.runs, diary.kinds()) == (0, [])
+    assert (work.runs, diary.written()) == (0, [])
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
@@ -134,7 +134,7 @@ async def test_what_only_waits_does_not_leave_an_intent_behind(diary: Diary) -> 
     work = Counter()
     with pytest.raises(TaskPaused):
         await diary.delivered().step("pay", work)
-    assert (work.runs, diary.kinds()) == (1, [facts.STEP_STARTED, facts.STEP_DONE])
+    assert (work.runs, diary.written()) == (1, [facts.STEP_STARTED, facts.STEP_DONE])
 
 
 @pytest.mark.parametrize(
@@ -183,15 +183,15 @@ async def test_hooks_see_a_step_that_runs_and_none_that_is_replayed(diary: Diary
 
     await diary.delivered().step("work", slow)
     await diary.delivered().step("work", slow)
-    assert diary.hooks.names == ["before_step", "after_step"]
-    after = diary.hooks.last("after_step")
+    assert diary.records.names == ["before_step", "after_step"]
+    after = diary.records.last("after_step")
     assert (after.name, after.occurrence, after.outcome, after.seconds) == ("work", 0, "done", 2.0)
 
 
 async def test_hooks_see_that_a_step_raised(diary: Diary) -> None:
     with pytest.raises(StepRaised):
         await diary.delivered().step("work", Counter(raises=ValueError()))
-    assert diary.hooks.last("after_step").outcome == "raised"
+    assert diary.records.last("after_step").outcome == "raised"
 
 
 async def test_steps_side_by_side_are_replayed_side_by_side(diary: Diary) -> None:

@@ -28,12 +28,12 @@ async def die_in_a_call(diary: Diary, reserve: float, **task: Any) -> None:
 
 async def test_the_intent_of_a_step_that_costs_money_is_journaled_before_it_runs(diary: Diary) -> None:
     await diary.delivered().step("model", Counter(PAID), reserve=0.5, **CALL)
-    assert diary.kinds() == [facts.STEP_STARTED, facts.STEP_DONE]
+    assert diary.written() == [facts.STEP_STARTED, facts.STEP_DONE]
 
 
 async def test_a_safe_step_without_a_price_has_no_intent(diary: Diary) -> None:
     await diary.delivered().step("look", Counter(PAID), **CALL)
-    assert diary.kinds() == [facts.STEP_DONE]
+    assert diary.written() == [facts.STEP_DONE]
 
 
 async def test_what_an_outcome_used_up_takes_the_place_of_its_reservation(diary: Diary) -> None:
@@ -80,7 +80,7 @@ async def test_a_step_that_costs_more_than_is_left_does_not_run_and_leaves_no_in
         await ctx.step("model", call, reserve=0.5, **CALL)
     assert (refused.value.wanted, refused.value.spent, refused.value.limit) == (0.5, 0.25, 0.6)
     assert call.runs == 1
-    assert diary.kinds() == [facts.STEP_STARTED, facts.STEP_DONE]
+    assert diary.written() == [facts.STEP_STARTED, facts.STEP_DONE]
 
 
 async def test_exactly_what_is_left_may_be_spent(diary: Diary) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from beth_sdk import history as facts
-from beth_sdk import logs
+from beth_sdk import testing
 from beth_sdk.agent import Signal, Suspended
 from beth_sdk.errors import (
     Fatal,
@@ -20,71 +20,39 @@ from beth_sdk.errors import (
     Retryable,
     StepRaised,
 )
-from beth_sdk.history import TaskHistory
-from beth_sdk.journal.base import Entry, Fact, Version
+from beth_sdk.journal.base import Fact
 from beth_sdk.testing import ManualClock
 from beth_sdk.worker.conftest import HookRecorder, a_manifest, a_task
 from beth_sdk.worker.context import FAIL, RUN_AGAIN, TAKE_AS_DONE, TaskContext
 
 
-class Diary:
-    """The link of a context, without a worker: facts are kept here, and every delivery sees what earlier ones wrote."""
+class Diary(testing.Diary):
+    """A task's journal; a fact may bring a signal with it, as when somebody cancels meanwhile."""
+
+    clock: ManualClock
 
     def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.entries: list[Entry] = []
+        super().__init__(a_task(), a_manifest())
         self.keys: list[str] = []
-        self.events: list[tuple[str, str | None, Any]] = []
-        self.hooks = HookRecorder()
-        self.signal: Signal | None = None
+        self.records = HookRecorder()
         self.signal_at: dict[str, Signal] = {}
         """Signals that come with the append of a fact of this kind."""
-        self._history = TaskHistory()
-        self._epoch = 0
 
-    def delivered(self, version: str = "pkg 1.0", **task: Any) -> TaskContext:
-        """The context of the next delivery."""
-        self._epoch += 1
-        self._history = TaskHistory()
-        for entry in self.entries:
-            self._history.take_in(entry)
-        started = {"continuation": task.get("continuation", 0), "instance": "w", "version": version}
-        self._write(Fact(facts.STARTED, started))
-        return TaskContext(
-            a_task(**task),
-            a_manifest(),
-            self._history,
-            self,
-            clock=self.clock,
-            log=logs.get("test"),
-            version=version,
-            trace_id="0" * 32,
-            epoch=self._epoch,
-        )
+    def delivered(self, version: str = "pkg 1.0", **changes: Any) -> TaskContext:
+        return super().delivered(version, **changes)
 
     async def append(self, new: Sequence[Fact], *, key: str) -> None:
         self.keys.append(key)
+        await super().append(new, key=key)
         for fact in new:
-            self._write(fact)
             self.signal = self.signal_at.get(fact.kind, self.signal)
 
-    def emit(self, kind: str, message: str | None, data: dict[str, Any] | None) -> None:
-        self.events.append((kind, message, data))
-
     def hook(self, name: str, record: object) -> None:
-        self.hooks.emit(name, record)
+        self.records.emit(name, record)
 
-    def stopping(self) -> Signal | None:
-        return self.signal
-
-    def kinds(self) -> list[str]:
-        """What was written, the beginnings of deliveries left out."""
+    def written(self) -> list[str]:
+        """The kinds of what was written, the beginnings of deliveries left out."""
         return [entry.fact.kind for entry in self.entries if entry.fact.kind != facts.STARTED]
-
-    def _write(self, fact: Fact) -> None:
-        entry = Entry(Version(len(self.entries) + 1), fact, self._epoch, self.clock.wall())
-        self.entries.append(entry)
-        self._history.take_in(entry)
 
 
 @pytest.fixture
@@ -215,9 +183,9 @@ async def test_an_outcome_that_is_no_json_is_an_error_of_the_step(diary: Diary) 
 async def test_only_a_step_that_must_not_be_repeated_journals_its_intent(diary: Diary) -> None:
     ctx = diary.delivered()
     await ctx.step("cheap", Counter(), repeat="safe")
-    assert diary.kinds() == [facts.STEP_DONE]
+    assert diary.written() == [facts.STEP_DONE]
     await ctx.step("dear", Counter())
-    assert diary.kinds() == [facts.STEP_DONE, facts.STEP_STARTED, facts.STEP_DONE]
+    assert diary.written() == [facts.STEP_DONE, facts.STEP_STARTED, facts.STEP_DONE]
 
 
 async def test_every_fact_of_a_delivery_has_a_key_of_its_own(diary: Diary) -> None:
@@ -373,7 +341,7 @@ async def test_what_is_final_is_final_in_a_safe_step_too(diary: Diary, error: Ex
 async def test_a_step_that_exits_the_interpreter_has_raised_and_nobody_is_asked(diary: Diary) -> None:
     with pytest.raises(StepRaised, match="SystemExit"):
         await diary.delivered().step("work", Counter(raises=SystemExit(2)))
-    assert diary.kinds() == [facts.STEP_STARTED, facts.STEP_RAISED]
+    assert diary.written() == [facts.STEP_STARTED, facts.STEP_RAISED]
 
 
 async def test_a_step_within_a_step_raises_as_the_outer_one_the_first_time_as_later(diary: Diary) -> None:

@@ -97,6 +97,8 @@ class KitContext(Context):
         )
         for denial in ended.denials:
             self.event("denied", str(denial), program=argv[0])
+        if ended.over_limit is not None:
+            self.event("denied", f"limit: {ended.over_limit}", program=argv[0])
         return ended
 
     async def policy(

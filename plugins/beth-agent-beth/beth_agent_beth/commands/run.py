@@ -29,6 +29,7 @@ from beth_sdk.bus.base import Bus
 from beth_sdk.cli.options import bus_option, json_option, note, ports, settings_from
 from beth_sdk.clock import SystemClock
 from beth_sdk.journal.base import Journal
+from beth_sdk.private import make_private
 from beth_sdk.settings import Settings
 
 
@@ -147,7 +148,7 @@ def _models(settings: Settings, needed: set[str], options: Sequence[str]) -> lis
 def log_to_file(settings: Settings) -> None:
     """Keep the log of what runs in this process out of the picture: it goes to `<home>/logs/beth.log`."""
     folder = settings.home / "logs"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(folder)
     logs.configure(settings, stream=(folder / "beth.log").open("a", encoding="utf-8"))
 
 

@@ -31,6 +31,7 @@ async def commit(
         also = f"; changed are {named(left)}" if left else ""
         return ToolReply(f"commit: {error}{also}", error=True)
     except PathOutside as error:
+        ctx.event("denied", f"path: {ascii(error.path)[:200]}", program="commit")
         return ToolReply(f"commit: {error}", error=True)
     left = await ctx.workspace.changed()
     rest = f"; not committed: {named(left)}" if left else ""

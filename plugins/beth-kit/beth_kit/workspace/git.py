@@ -26,6 +26,7 @@ from pathlib import Path
 
 from beth_kit.workspace.errors import GitFailed, GitUnusable, NameRefused
 from beth_sdk.clock import Clock, SystemClock
+from beth_sdk.private import make_private
 
 TIMEOUT = 120.0
 """Seconds a git command may take unless told otherwise; a hostile tree can make it wait forever (a FIFO where git reads
@@ -191,7 +192,7 @@ class Git:
         code = process.returncode if process.returncode is not None else -1
         if code not in accepted:
             raise GitFailed(words, code, told)
-        return Ended(code, stdout)
+        return Ended(code, stdout, stderr)
 
     async def line(self, *words: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> str:
         """What a command prints, for one that prints one line."""
@@ -204,10 +205,11 @@ class Git:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a git command ended: its exit code and what it printed."""
+    """How a git command ended: its exit code, what it printed, and what it wrote to standard error."""
 
     code: int
     stdout: bytes
+    stderr: bytes = b""
 
 
 def split(printed: bytes) -> list[str]:
@@ -237,7 +239,7 @@ def usable(told: str) -> tuple[int, int]:
 
 async def prepare(git_dir: Path, clock: Clock) -> Git:
     """Make the bare git directory `git_dir`, complete or not at all, with nothing of any template in it."""
-    git_dir.parent.mkdir(parents=True, exist_ok=True)
+    make_private(git_dir.parent)
     git = Git(git_dir, clock=clock)
     if (git_dir / "info/attributes").is_file():
         return git
