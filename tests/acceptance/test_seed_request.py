@@ -14,14 +14,17 @@ import pytest
 from beth_sdk import schema
 from beth_sdk.bus.sqlite import history
 from beth_sdk.messages import Result, Task
+from beth_sdk.private import folder_mode
 
 REQUEST = "Build user authentication with JWT"
 CRITERIA = ["JWT access tokens with 15min expiry", "Refresh token rotation", "Secure httpOnly cookies"]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+def home(enterable: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    home.chmod(folder_mode())
+    return home
 
 
 @pytest.fixture(scope="module")

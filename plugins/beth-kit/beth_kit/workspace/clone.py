@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from beth_kit.workspace import inside, refs
@@ -71,8 +71,10 @@ class TaskClone:
         # So that a plain git of whoever looks into the directory finds the objects too.
         (git_dir / "objects/info/alternates").parent.mkdir(exist_ok=True)
         (git_dir / "objects/info/alternates").write_text(f"{repository.objects}\n", encoding="utf-8")
-        git = Git(git_dir, work_tree, repository.objects, repository.clock, prepared.timeout)
-        clone = cls(repository, task_id, git, WorkTree(git, git_dir / "files.index", owner))
+        # What needs no work tree is run without one: nothing a task does to its own can get in the way.
+        git = Git(git_dir, None, repository.objects, repository.clock, prepared.timeout)
+        files = WorkTree(replace(git, work_tree=work_tree), git_dir / "files.index", owner)
+        clone = cls(repository, task_id, git, files)
         if await refs.read(git, "HEAD") is None:
             await clone.checkout(commit or await repository.head())
         return clone

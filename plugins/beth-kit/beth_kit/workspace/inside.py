@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from beth_kit.workspace.git import ATTRIBUTES
+from beth_kit.workspace.mend import permit
 from beth_kit.workspace.worktree import WorkTree, give, remove
 
 CONFIGURATION = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n[gc]\n\tauto = 0\n"
@@ -51,7 +52,11 @@ def _built(objects: Path, commit: str, branch: str, scratch: Path) -> Path:
 def _put(new: Path, here: Path) -> None:
     old = new.with_name(f"{new.name}-old")
     if os.path.lexists(here):
-        here.rename(old)
+        try:
+            here.rename(old)
+        except PermissionError:
+            permit(here.parent)
+            here.rename(old)
     new.rename(here)
     if os.path.lexists(old):
         remove(old)

@@ -7,6 +7,9 @@ nothing else than this state, so that a step that changed nothing, and a replay,
 Of ignored files (a build's output, an environment) it holds the names. A restore leaves those that are named and still
 there as they are, deletes others, and tells which are lost; a directory that is ignored as a whole is one name, so
 what changed inside it stays changed.
+
+A file with holes is read to its end and kept like any other. That takes the time of its length, while a task's disk
+limit counts the disk it uses: one too long to be read within `git.TIMEOUT` fails the snapshot with `GitFailed`.
 """
 
 from __future__ import annotations

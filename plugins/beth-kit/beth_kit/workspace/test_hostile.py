@@ -8,11 +8,10 @@ import pytest
 
 from beth_kit.workspace.clone import TaskClone
 from beth_kit.workspace.conftest import Plain
-from beth_kit.workspace.errors import GitFailed, WorkspaceError
+from beth_kit.workspace.errors import WorkspaceError
 from beth_kit.workspace.git import Git
 from beth_kit.workspace.repository import RequestRepository
 from beth_kit.workspace.snapshot import restore, snapshot
-from beth_kit.workspace.worktree import WorkTree
 
 
 async def _everything(clone: TaskClone) -> None:
@@ -222,18 +221,6 @@ async def test_the_throw_away_git_is_made_through_no_link(clone: TaskClone, tmp_
     assert (outside / "HEAD").read_text() == "not yours\n"
     assert own.is_dir()
     assert not own.is_symlink()
-
-
-@pytest.mark.parametrize("name", [".gitignore", "docs/.gitignore"])
-async def test_a_fifo_that_git_waits_for_ends_in_time_and_in_an_error(clone: TaskClone, name: str) -> None:
-    os.mkfifo(clone.directory / name)
-    hurried = Git(clone.git.git_dir, clone.directory, clone.git.objects, timeout=1.0)
-
-    with pytest.raises(GitFailed, match="ran out of time"):
-        await WorkTree(hurried, clone.files.index).changes()
-
-    (clone.directory / name).unlink()
-    await snapshot(clone, 1)
 
 
 async def test_links_in_the_place_of_files_that_git_reads_are_not_followed(clone: TaskClone, tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_permissions_are_given_back_behind_no_link_and_only_where_they_lack(tmp_
     assert (_mode(top / "shut"), _mode(top / "shut/none")) == (0o705, 0o610)
 
 
-@pytest.mark.parametrize("mode", [0o000, 0o644])
+@pytest.mark.parametrize("modes", [(0o644, 0o755), (0o400, 0o500), (0o400, 0o100)])
 @pytest.mark.parametrize(
     "names",
     [
@@ -117,35 +117,55 @@ def test_permissions_are_given_back_behind_no_link_and_only_where_they_lack(tmp_
         ["own/.git/HEAD", "other/.git/HEAD"],
     ],
 )
-async def test_no_fifo_holds_git_up(
-    clone: TaskClone, names: list[str], mode: int, monkeypatch: pytest.MonkeyPatch
+def test_no_fifo_holds_git_up(
+    clone: TaskClone, names: list[str], modes: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worktree, "PATIENCE", 0.05)
     hurried = replace(clone, files=replace(clone.files, git=replace(clone.files.git, timeout=20.0)))
-    before = await snapshot(clone, 1)
-    for name in names:
-        place = clone.directory / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if place.parent.name == ".git":
-            (place.parent / "refs").mkdir()
-            (place.parent / "objects").mkdir()
-        os.mkfifo(place, mode)
-    (clone.directory / "docs/guide.md").write_text("changed\n")
 
-    after = await snapshot(hurried, 2)
-    await hurried.commit("Some", ["docs"], role="developer")
-    await restore(hurried, before)
-    await restore(hurried, after)
+    async def attack() -> tuple[str, ...]:
+        before = await snapshot(clone, 1)
+        (clone.directory / "docs/guide.md").write_text("changed\n")
+        for place in (clone.directory / name for name in names):
+            if place.parent.name == ".git":
+                (place.parent / "refs").mkdir(parents=True)
+                (place.parent / "objects").mkdir()
+            os.mkfifo(place)
+            place.chmod(modes[0])
+        for folder in {(clone.directory / name).parent for name in names}:
+            folder.chmod(modes[1])
+        after = await snapshot(hurried, 2)
+        await hurried.commit("Some", ["docs"], role="developer")
+        await restore(hurried, before)
+        await restore(hurried, after)
+        assert (clone.directory / "docs/guide.md").read_text() == "changed\n"
+        return await clone.repository.files(after.commit)
 
-    assert await clone.repository.files(after.commit) == ("app.py", "docs/guide.md")
-    assert (clone.directory / "docs/guide.md").read_text() == "changed\n"
+    assert _confined(attack) == ("app.py", "docs/guide.md")
+
+
+def test_a_tree_deeper_than_pythons_stack_hides_no_fifo(tmp_path: Path) -> None:
+    folders = [tmp_path]
+    for _ in range(1200):
+        folders.append(folders[-1] / "d")
+        folders[-1].mkdir()
+    os.mkfifo(folders[-1] / ".gitignore")
+
+    found = clear(tmp_path)
+
+    left = (folders[-1] / ".gitignore").exists()
+    (folders[-1] / ".gitignore").unlink(missing_ok=True)
+    for folder in reversed(folders[1:]):
+        folder.rmdir()  # what clears up after the tests cannot
+    assert found
+    assert not left
 
 
 async def test_what_git_waits_for_is_looked_for_only_when_it_takes_long(
     clone: TaskClone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[Path] = []
-    monkeypatch.setattr(worktree, "clear", looked.append)
+    monkeypatch.setattr(worktree, "mend", looked.append)
     monkeypatch.setattr(worktree, "permit", looked.append)
     monkeypatch.setattr(worktree, "PATIENCE", 100.0)
 

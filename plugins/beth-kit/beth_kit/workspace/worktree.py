@@ -9,6 +9,9 @@ recorded name by name, so:
 - symbolic links are recorded as links; sockets, FIFOs, devices, empty directories and names that git forbids (`.GIT`,
   `git~1`) are not recorded.
 
+What a task left there that keeps git from reading, permissions it took away or FIFOs that git waits for, is mended once
+git fails or takes long, see `mend`.
+
 Whoever calls sees to it that no process of the task writes meanwhile, and runs one operation at a time.
 """
 
@@ -18,15 +21,25 @@ import asyncio
 import os
 import shutil
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from beth_kit.workspace.errors import NotRestored, PathOutside
-from beth_kit.workspace.git import Git, joined, split
+from beth_kit.workspace.errors import GitFailed, NotRestored, PathOutside
+from beth_kit.workspace.git import Ended, Git, joined, split
+from beth_kit.workspace.mend import mend, permit
 
 ROUNDS = 4
 """Laying out a tree looks at the result and repairs it: a link in a directory's place can look unchanged at first."""
+
+PATIENCE = 1.0
+"""Seconds a git command takes before what it may be waiting for is looked for: most take a hundredth of that."""
+
+SOON = 0.05
+"""Seconds until the next look, where one found something: there may be more of it behind."""
+
+DENIED = b"Permission denied"
+"""How git, in the locale C, tells of what it could not read, of most of it in a warning only."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +95,52 @@ class WorkTree:
         """The same work tree, recorded in another index."""
         return WorkTree(self.git, index, self.owner)
 
+    async def _run(
+        self,
+        *words: str,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        accepted: Sequence[int] = (0,),
+    ) -> Ended:
+        """Run git on this work tree and index; what it cannot get past is mended once, and then it runs again."""
+        try:
+            ended = await self._watched(words, stdin, env, accepted)
+        except PermissionError:
+            pass  # to the top directory
+        except GitFailed as failed:
+            if failed.exit_code is None:
+                raise
+        else:
+            if DENIED not in ended.stderr:
+                return ended
+        await asyncio.to_thread(mend, self.root)
+        return await self._watched(words, stdin, env, accepted)
+
+    async def _watched(
+        self, words: Sequence[str], stdin: bytes, env: Mapping[str, str] | None, accepted: Sequence[int]
+    ) -> Ended:
+        watching = asyncio.ensure_future(self._watch())
+        try:
+            return await self.git.run(*words, stdin=stdin, env={**self._env, **(env or {})}, accepted=accepted)
+        finally:
+            watching.cancel()
+
+    async def _watch(self) -> None:
+        found = False
+        while True:
+            await self.git.clock.sleep(SOON if found else PATIENCE)
+            found = await asyncio.to_thread(mend, self.root)
+
+    async def _names(self, *words: str) -> list[str]:
+        return split((await self._run(*words)).stdout)
+
     async def changes(self) -> Changes:
         """What differs from the index, and what is ignored."""
         others = ("ls-files", "-z", "--others", "--exclude-standard")
         differing, untracked, ignored = await asyncio.gather(
-            self.git.names(
-                "diff-files", "-z", "--name-status", "--no-renames", "--ignore-submodules=all", env=self._env
-            ),
-            self.git.names(*others, env=self._env),
-            self.git.names(*others, "--ignored", "--directory", env=self._env),
+            self._names("diff-files", "-z", "--name-status", "--no-renames", "--ignore-submodules=all"),
+            self._names(*others),
+            self._names(*others, "--ignored", "--directory"),
         )
         changed = list(zip(differing[::2], differing[1::2], strict=True))
         there = [name for status, name in changed if status != "D" and recordable(self.root / name)]
@@ -104,33 +154,38 @@ class WorkTree:
     async def _inside(self, nested: Sequence[str]) -> list[str]:
         if not nested:
             return []
-        found = await asyncio.to_thread(lambda: [name for top in nested for name in _files_under(self.root, top)])
+        found = await asyncio.to_thread(self._files_inside, nested)
         # This command refuses to take names literally; behind "./" none can be a pattern.
         asked = joined([f"./{name}" for name in found])
-        literal = {**self._env, "GIT_LITERAL_PATHSPECS": "0"}
+        literal = {"GIT_LITERAL_PATHSPECS": "0"}
         words = ("check-ignore", "-z", "--no-index", "--stdin")
-        ended = await self.git.run(*words, stdin=asked, env=literal, accepted=(0, 1))
+        ended = await self._run(*words, stdin=asked, env=literal, accepted=(0, 1))
         ignored = set(split(ended.stdout))
         return [name for name in found if f"./{name}" not in ignored]
+
+    def _files_inside(self, nested: Sequence[str]) -> list[str]:
+        try:
+            return [name for top in nested for name in _files_under(self.root, top)]
+        except PermissionError:
+            permit(self.root)
+            return [name for top in nested for name in _files_under(self.root, top)]
 
     async def record(self, changes: Changes) -> None:
         """Bring the index to `changes`; the content of new and changed files is stored."""
         # By name alone: a deletion may lie behind a link that now has its directory's place, which git refuses to pass.
         if changes.gone:
-            await self.git.run(
-                "update-index", "--force-remove", "-z", "--stdin", stdin=joined(changes.gone), env=self._env
-            )
+            await self._run("update-index", "--force-remove", "-z", "--stdin", stdin=joined(changes.gone))
         if changes.present:
             words = ("update-index", "--add", "--replace", "-z", "--stdin")
-            await self.git.run(*words, stdin=joined(changes.present), env=self._env)
+            await self._run(*words, stdin=joined(changes.present))
 
     async def tree(self) -> str:
         """The tree of what the index records."""
-        return await self.git.line("write-tree", env=self._env)
+        return (await self._run("write-tree")).stdout.decode("ascii").strip()
 
     async def assume(self, tree: str) -> None:
         """Make the index record `tree`, keeping what it knows of files that are the same; files are not touched."""
-        await self.git.run("read-tree", "--reset", tree, env=self._env)
+        await self._run("read-tree", "--reset", tree)
 
     async def lay_out(self, tree: str, keep_ignored: Collection[str] | None = None) -> tuple[str, ...]:
         """Make the files exactly those of `tree`; whatever else is not ignored is deleted. Returns what is ignored.
@@ -138,12 +193,12 @@ class WorkTree:
         Ignored files stay if `keep_ignored` is None or names them. Raises `NotRestored` where something keeps writing.
         """
         for _ in range(ROUNDS):
-            await self.git.run("read-tree", "--reset", "-u", tree, env=self._env)
+            await self._run("read-tree", "--reset", "-u", tree)
             if self.owner is not None:
                 await asyncio.to_thread(give, self.root, self.owner)
                 # A new owner is a new date of change, which alone would have every file read again.
                 words = ("update-index", "-q", "--refresh", "--ignore-submodules")
-                await self.git.run(*words, env=self._env, accepted=(0, 1))
+                await self._run(*words, accepted=(0, 1))
             found = await self.changes()
             strange = [name for name in found.ignored if keep_ignored is not None and name not in keep_ignored]
             doomed = (*found.untracked, *found.nested, *strange)
@@ -154,7 +209,11 @@ class WorkTree:
 
     def _delete(self, names: Sequence[str]) -> None:
         for name in names:
-            remove(self.root / name)
+            try:
+                remove(self.root / name)
+            except PermissionError:
+                permit(self.root)
+                remove(self.root / name)
             for above in Path(name).parents[:-1]:
                 try:
                     (self.root / above).rmdir()
@@ -172,16 +231,26 @@ def inside(path: str) -> str:
 
 
 def recordable(path: Path) -> bool:
-    """Whether git can record what is at `path`: a regular file or a symbolic link."""
+    """Whether git can record what is at `path`: a regular file or a symbolic link. Raises `PermissionError`."""
     try:
         mode = path.lstat().st_mode
+    except PermissionError:
+        raise  # it may well be one
     except OSError:
         return False
     return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
 
 
 def remove(path: Path) -> None:
-    """Delete what is at `path`, a tree too, following no link."""
+    """Delete what is at `path`, a tree too, following no link, whatever permissions a task took away in it."""
+    try:
+        _remove(path)
+    except PermissionError:
+        permit(path)
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
     try:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -205,9 +274,14 @@ def give(top: Path, owner: tuple[int, int]) -> None:
 
 
 def _files_under(root: Path, top: str) -> Iterator[str]:
-    for directory, below, files in os.walk(root / top):
+    for directory, below, files in os.walk(root / top, onerror=_raised):
         below[:] = [name for name in below if name != ".git"]
         for name in (*files, *below):
             path = Path(directory, name)
             if name != ".git" and recordable(path):
                 yield str(path.relative_to(root))
+
+
+def _raised(error: OSError) -> None:
+    if isinstance(error, PermissionError):
+        raise error
