@@ -109,7 +109,7 @@ async def test_the_filesystem_server_writes_in_the_work_tree_and_reads_nothing_o
 
 async def test_the_filesystem_server_is_given_the_work_tree_as_its_root(world: World) -> None:
     # It asks for its roots after the handshake, whenever it likes: calls that come before know of none.
-    calls = [("filesystem_list_allowed_directories", {})] * 50
+    calls: list[tuple[str, dict[str, Any]]] = [("filesystem_list_allowed_directories", {})] * 50
     assert str(world.tree) in (await texts(world, node(world, "filesystem"), *calls))[-1]
 
 
