@@ -34,7 +34,7 @@ def _cell(one: Try, ended: Ended) -> str:
 
 def _event(one: Try, ended: Ended) -> str:
     answer = ended.answers[one.name][0]
-    said = [text for text in answer.denied if text.startswith(one.refused)] if one.refused else []
+    said = [text for text in answer.denied if text.startswith(one.refused or "limit: ")]
     if said:
         return said[0] if len(said[0]) <= LONGEST else f"{said[0][:40]}…{said[0][41 - LONGEST :]}"
-    return f"failed: over its limit ({one.over})" if one.over and answer.failed else "-"
+    return "-"

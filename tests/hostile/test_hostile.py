@@ -10,7 +10,7 @@ from tests.chaos.figures import Figures
 from tests.hostile.conftest import lacks, lay
 from tests.hostile.siege import Answer, Ended
 from tests.hostile.table import table
-from tests.hostile.tries import Try
+from tests.hostile.tries import GLUTTON, Try
 
 LIMITS = {"disk": "40 MiB on disk", "memory": "150 MiB of memory"}
 """What the model is told of a limit that ended its command."""
@@ -69,6 +69,15 @@ def test_a_command_over_a_limit_of_all_its_processes_is_ended_with_an_event_and_
         assert f"limit: {one.over}" in answer.denied
         assert answer.error
         assert answer.failed
+
+
+def test_whatever_ran_into_a_limit_is_an_event_be_it_the_whole_steps_or_one_process(locked: Ended) -> None:
+    untold = [
+        (one.name, answer)
+        for one, answer in of_bash(locked)
+        if one.role == GLUTTON and not any(said.startswith("limit: ") for said in answer.denied)
+    ]
+    assert not untold
 
 
 def test_edit_goes_no_way_out_whether_there_is_a_sandbox_or_not(control: Ended, locked: Ended) -> None:

@@ -16,9 +16,13 @@ MOST = 20
 LONGEST = 300
 """Characters that are kept of a line of output."""
 
-_REFUSED = re.compile(
-    r"^.*(?:Permission denied|Operation not permitted|Invalid cross-device|EACCES|EPERM|EXDEV).*$", re.MULTILINE
+_WORDS = "Permission denied|Operation not permitted|Invalid cross-device|EACCES|EPERM|EXDEV"
+_LIMITED = re.compile(
+    r"File too large|EFBIG|Resource temporarily unavailable|EAGAIN|can't start new thread|Cannot allocate memory|ENOMEM"
+    r"|\bMemoryError\b"
 )
+"""What programs say of the limits that the kernel holds one process to (setrlimit(2)): it tells nobody else."""
+_REFUSED = re.compile(rf"^.*(?:{_WORDS}|{_LIMITED.pattern}).*$", re.MULTILINE)
 _PATH = re.compile(r"""(?:'([^']*)'|"([^"]*)"|(?<![\w.])(/[^\s:'",;)]+))""")
 
 
@@ -29,7 +33,8 @@ class Denial:
     - `seccomp`: the filter refused the system call `what`, and the supervisor saw it;
     - `landlock`: the supervisor saw the system call, and the policy refuses it;
     - `policy`: the program said so of a path (`what` is `file`) that the policy does not let it have;
-    - `output`: a program said so, and it may have been something else (`what` is `output`, `detail` the line).
+    - `output`: a program said so, and it may have been something else (`what` is `output`, or `limit` where it ran into
+      a limit of one process; `detail` the line).
 
     `detail`: arguments, an address, a path. `program`: what the process called itself; empty where nobody knows.
     `times`: how often.
@@ -63,6 +68,9 @@ def from_output(stderr: bytes, policy: Policy) -> list[Denial]:
     allowed: tuple[Path, ...] | None = None
     for match in _REFUSED.finditer(stderr.decode("utf-8", "replace")):
         line = _printable(match.group().strip()[:LONGEST])
+        if _LIMITED.search(line):
+            found[Denial("limit", line, "output")] = None
+            continue
         if allowed is None:
             allowed = _allowed(policy)
         outside = [path for path in _paths(line, policy) if not _inside(path, allowed)]

@@ -43,6 +43,19 @@ def test_a_name_in_quotes_that_leads_out_is_a_refused_file(policy: Policy) -> No
     assert from_output(b"Permission denied: 'out/x'", policy) == [Denial("file", "/srv/x", "policy")]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "OSError: [Errno 27] File too large",
+        "bash: fork: retry: Resource temporarily unavailable",
+        "RuntimeError: can't start new thread",
+        "MemoryError",
+    ],
+)
+def test_a_limit_of_one_process_is_known_from_what_the_program_says(policy: Policy, line: str) -> None:
+    assert from_output(line.encode(), policy) == [Denial("limit", line, "output")]
+
+
 def test_what_programs_say_is_bounded(policy: Policy) -> None:
     said = "\n".join(f"{number}{'x' * 1000} EPERM" for number in range(100))
     found = from_output(said.encode(), policy)
