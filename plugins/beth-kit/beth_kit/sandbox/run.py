@@ -19,8 +19,9 @@ from typing import Any
 
 from beth_kit.sandbox import cgroups, holding, landlock, seccomp
 from beth_kit.sandbox.buffer import HeadAndTail
-from beth_kit.sandbox.denial import MOST, Denial, from_output, from_report
+from beth_kit.sandbox.denial import MOST, Denial, from_output
 from beth_kit.sandbox.policy import DEVICES, Policy, environment, system_roots
+from beth_kit.sandbox.report import parse
 from beth_kit.sandbox.syscalls import number
 from beth_sdk.clock import Clock, wait_for_event
 
@@ -173,25 +174,21 @@ class _Run:
             left = 1024 * 1024
             while kept is not None and descriptor in self._reading and left > 0 and self._read(descriptor):
                 left -= CHUNK
-        first, *refused = self._report.decode("utf-8", "replace").split("\n")
-        kind, _, rest = first.partition(" ")
-        if kind == "error":
-            code, reason = rest.split(" ", 1)
-            raise OSError(int(code), f"cannot be started in the sandbox: {reason.strip()}", self._argv[0])
-        # Without a report, somebody killed the launcher.
-        code, over, left_over, total = rest.split(" ") if kind == "ended" else ("-", "-", "0", "0")
+        told = parse(self._report)
+        if told.failed is not None:
+            code, reason = told.failed
+            raise OSError(code, f"cannot be started in the sandbox: {reason}", self._argv[0])
         out, err = self._stdout.value(), self._stderr.value()
-        denials = [from_report(line) for line in refused]
         said = from_output(err, self._policy) if self._policy is not None else []
         return Outcome(
-            code=None if code == "-" else int(code),
+            code=told.code,
             stdout=out,
             stderr=err,
             timed_out=timed_out,
-            over_limit=None if over == "-" else over,
-            denials=(*denials, *said)[:MOST],
-            left=int(left_over),
-            refused=int(total) + len(said),
+            over_limit=told.over_limit,
+            denials=(*told.denials, *said)[:MOST],
+            left=told.left,
+            refused=told.refused + len(said),
         )
 
     async def close(self) -> None:

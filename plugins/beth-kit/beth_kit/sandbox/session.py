@@ -17,8 +17,9 @@ from typing import Any
 
 from beth_kit.sandbox import holding
 from beth_kit.sandbox.buffer import HeadAndTail
-from beth_kit.sandbox.denial import MOST, Denial, from_output, from_report
+from beth_kit.sandbox.denial import MOST, Denial, from_output
 from beth_kit.sandbox.policy import Policy, environment
+from beth_kit.sandbox.report import parse
 from beth_kit.sandbox.run import CHUNK, LAUNCHER, python, spec
 from beth_kit.sandbox.watch import Process
 
@@ -162,20 +163,16 @@ class Session:
         return self._ended(report)
 
     def _ended(self, report: bytes) -> Ended:
-        first, *refused = report.decode("utf-8", "replace").split("\n")
-        kind, _, rest = first.partition(" ")
-        stderr = self._stderr.value()
-        if kind == "error":
-            return Ended(stderr=stderr, failed=rest.partition(" ")[2].strip())
-        # Without a report, somebody killed the launcher.
-        code, over, left, _ = rest.split(" ") if kind == "ended" else ("-", "-", "0", "0")
+        told, stderr = parse(report), self._stderr.value()
+        if told.failed is not None:
+            return Ended(stderr=stderr, failed=told.failed[1])
         said = from_output(stderr, self._policy) if self._policy is not None else []
         return Ended(
-            code=None if code == "-" else int(code),
-            over_limit=None if over == "-" else over,
+            code=told.code,
+            over_limit=told.over_limit,
             stderr=stderr,
-            denials=(*(from_report(line) for line in refused), *said)[:MOST],
-            left=int(left),
+            denials=(*told.denials, *said)[:MOST],
+            left=told.left,
         )
 
 
