@@ -1,1 +1,1 @@
-"""Three agents that are plain programs: product manager, developer and tester. None of them uses a model."""
+"""Three agents that are plain programs: analyst, builder and checker. None of them uses a model."""

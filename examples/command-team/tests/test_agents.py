@@ -72,7 +72,7 @@ async def executed(agent: Agent, of: Task, home: Path) -> tuple[Result, Once]:
 
 async def test_the_installed_team_takes_a_request_from_the_prd_to_an_approved_verdict(tmp_path: Path) -> None:
     results = []
-    for role, kind in (("product-manager", "prd"), ("developer", "implement"), ("tester", "verify")):
+    for role, kind in (("analyst", "prd"), ("builder", "implement"), ("checker", "verify")):
         agent = find_agent(role).load()
         assert isinstance(agent, CommandAgent)
         result, ctx = await executed(agent, task(role, kind), tmp_path)
@@ -115,7 +115,7 @@ async def test_the_coding_cli_of_the_how_to_gets_a_prompt_and_its_answer_is_the_
     cli.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("CODING_CLI_API_KEY", "from the worker")
-    result, ctx = await executed(CommandAgent(load_manifest(package)), task("developer", "implement"), tmp_path)
+    result, ctx = await executed(CommandAgent(load_manifest(package)), task("coder", "implement"), tmp_path)
     prompt = (tmp_path / "work" / "req-1" / "prompt.txt").read_text()
     assert prompt.startswith("Build user authentication with JWT\n")
     assert "- Refresh token rotation\n" in prompt

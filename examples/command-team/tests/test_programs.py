@@ -15,7 +15,7 @@ import pytest
 
 from .conftest import SEED, Play, Played, files, play_raw
 
-ROLES = ("product-manager", "developer", "tester")
+ROLES = ("analyst", "builder", "checker")
 
 NASTY: dict[str, Any] = {
     "description": "Über {braces} %s \"quotes\" 'single' \\n `code`\nand a second line\u2028and a third",
@@ -35,9 +35,9 @@ NASTY: dict[str, Any] = {
 
 
 def all_three(play: Play, payload: dict[str, Any]) -> Played:
-    play("product-manager", payload)
-    play("developer", payload)
-    return play("tester", payload)
+    play("analyst", payload)
+    play("builder", payload)
+    return play("checker", payload)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -61,7 +61,7 @@ def test_every_result_says_that_no_model_was_used(play: Play) -> None:
 
 
 def test_every_artifact_refers_to_a_file_that_is_there_as_it_says(play: Play) -> None:
-    artifacts = [*play("product-manager").message["artifacts"], *play("developer").message["artifacts"]]
+    artifacts = [*play("analyst").message["artifacts"], *play("builder").message["artifacts"]]
     assert len(artifacts) == 7
     for artifact in artifacts:
         content = Path(unquote(urlsplit(artifact["uri"]).path)).read_bytes()
@@ -70,19 +70,19 @@ def test_every_artifact_refers_to_a_file_that_is_there_as_it_says(play: Play) ->
         assert artifact["sha256"] == hashlib.sha256(content).hexdigest()
 
 
-@pytest.mark.parametrize("role", ["product-manager", "developer"])
+@pytest.mark.parametrize("role", ["analyst", "builder"])
 def test_running_it_again_changes_nothing(role: str, play: Play, work: Path) -> None:
-    play("product-manager")
+    play("analyst")
     first, before = play(role).message, files(work)
     assert play(role).message == first
     assert files(work) == before
 
 
-# -- product manager --------------------------------------------------------------------------
+# -- analyst --------------------------------------------------------------------------
 
 
 def test_the_prd_has_a_story_and_a_testable_criterion_for_each_criterion(play: Play, work: Path) -> None:
-    result = play("product-manager").result
+    result = play("analyst").result
     prd = (work / "PRD.md").read_text()
     assert prd.startswith("# PRD: Build user authentication with JWT\n")
     for number, text in enumerate(SEED["acceptance_criteria"], 1):
@@ -99,16 +99,16 @@ def test_the_prd_has_a_story_and_a_testable_criterion_for_each_criterion(play: P
 
 
 def test_without_criteria_the_description_is_the_criterion(play: Play) -> None:
-    result = play("product-manager", {"description": "Add a health check"}).result
+    result = play("analyst", {"description": "Add a health check"}).result
     assert [one["text"] for one in result["criteria"]] == ["Add a health check"]
 
 
-# -- developer --------------------------------------------------------------------------------
+# -- builder --------------------------------------------------------------------------------
 
 
 def test_the_skeleton_is_a_package_that_imports_and_knows_its_criteria(play: Play, work: Path) -> None:
-    play("product-manager")
-    result = play("developer").result
+    play("analyst")
+    result = play("builder").result
     assert result["package"] == "build_user_authentication_with_jwt"
     code = (
         f"import json, sys; sys.path.insert(0, '.'); import {result['package']} as p; print(json.dumps(p.criteria()))"
@@ -118,7 +118,7 @@ def test_the_skeleton_is_a_package_that_imports_and_knows_its_criteria(play: Pla
 
 
 def test_it_says_that_nothing_is_implemented(play: Play, work: Path) -> None:
-    result = play("developer").result
+    result = play("builder").result
     assert "nothing is implemented" in result["summary"]
     assert "Nothing that the request asks for is implemented" in (work / "README.md").read_text()
     assert "None of them is implemented" in (work / "docs" / "criteria.md").read_text()
@@ -126,16 +126,16 @@ def test_it_says_that_nothing_is_implemented(play: Play, work: Path) -> None:
 
 
 def test_each_criterion_has_a_test_named_after_it(play: Play, work: Path) -> None:
-    play("developer")
+    play("builder")
     source = (work / "tests" / "test_criteria.py").read_text()
     assert "def test_c1_jwt_access_tokens_with_15min_expiry(self)" in source
     assert source.count("def test_c") == 3
 
 
 def test_stories_come_from_the_prd_and_without_one_there_are_none(play: Play) -> None:
-    assert [one["story"] for one in play("developer").result["criteria"]] == [None, None, None]
-    play("product-manager")
-    assert [one["story"] for one in play("developer").result["criteria"]] == ["S1", "S2", "S3"]
+    assert [one["story"] for one in play("builder").result["criteria"]] == [None, None, None]
+    play("analyst")
+    assert [one["story"] for one in play("builder").result["criteria"]] == ["S1", "S2", "S3"]
 
 
 @pytest.mark.parametrize(
@@ -143,31 +143,31 @@ def test_stories_come_from_the_prd_and_without_one_there_are_none(play: Play) ->
     [("JSON", "request_json"), ("2 factors", "request_2_factors"), ("Class", "request_class"), ("日本", "request")],
 )
 def test_the_package_can_be_imported_whatever_the_request_is_called(play: Play, description: str, package: str) -> None:
-    assert play("developer", {"description": description}).result["package"] == package
+    assert play("builder", {"description": description}).result["package"] == package
 
 
 @pytest.mark.parametrize("where", ["payload", "upstream"])
 def test_a_fix_makes_all_files_anew_and_names_the_findings(play: Play, work: Path, where: str) -> None:
-    play("developer")
+    play("builder")
     (work / "criteria.json").unlink()
     finding = {"title": "the criteria are not recorded", "place": "criteria.json"}
     found = {"findings": [finding]}
-    more = found if where == "payload" else {"upstream": [{"task_id": "t", "agent": "tester", "result": found}]}
-    result = play("developer", {**SEED, **more}, kind="fix").result
+    more = found if where == "payload" else {"upstream": [{"task_id": "t", "agent": "checker", "result": found}]}
+    result = play("builder", {**SEED, **more}, kind="fix").result
     assert result["findings_seen"] == [finding]
     assert "1 findings seen, all files made anew" in result["summary"]
     assert (work / "criteria.json").exists()
 
 
-# -- tester -----------------------------------------------------------------------------------
+# -- checker -----------------------------------------------------------------------------------
 
 
 def broken(play: Play, work: Path, name: str, content: str) -> Played:
     """The verdict after somebody changed a file."""
-    play("product-manager")
-    play("developer")
+    play("analyst")
+    play("builder")
     (work / name).write_text(content)
-    return play("tester")
+    return play("checker")
 
 
 def test_it_approves_what_the_other_two_made(play: Play) -> None:
@@ -191,10 +191,10 @@ def test_a_criterion_that_vanished_from_the_prd_fails_its_test(play: Play, work:
     assert any("test_c2_refresh_token_rotation" in place for place in places)
 
 
-def test_a_criterion_that_the_developer_left_out_is_found_although_all_tests_pass(play: Play) -> None:
+def test_a_criterion_that_the_builder_left_out_is_found_although_all_tests_pass(play: Play) -> None:
     fewer = {**SEED, "acceptance_criteria": SEED["acceptance_criteria"][:2]}
-    play("developer", fewer)
-    played = play("tester")
+    play("builder", fewer)
+    played = play("checker")
     assert (played.result["ran"], played.result["failures"]) == (2, 0)
     assert [finding["title"] for finding in played.result["findings"]] == [
         "a criterion is not recorded: Secure httpOnly cookies"
@@ -228,14 +228,14 @@ class More(unittest.TestCase):
     "content", [None, "", "import unittest\n@unittest.skip('x')\nclass T(unittest.TestCase):\n def test(self): pass"]
 )
 def test_without_a_test_that_runs_nothing_is_approved(play: Play, work: Path, content: str | None) -> None:
-    play("developer")
+    play("builder")
     (work / "tests" / "test_criteria.py").unlink()
     if content is None:
         (work / "tests" / "__init__.py").unlink()
         (work / "tests").rmdir()
     else:
         (work / "tests" / "test_all.py").write_text(content)
-    played = play("tester")
+    played = play("checker")
     assert played.message["verdict"]["decision"] == "changes_requested"
     assert played.result["findings"][0]["title"] in {"there are no tests", "every test was skipped"}
 
@@ -247,10 +247,10 @@ def test_a_test_process_that_dies_is_a_finding(play: Play, work: Path) -> None:
 
 
 def test_tests_that_do_not_end_are_stopped(play: Play, work: Path) -> None:
-    play("developer")
+    play("builder")
     os.mkfifo(work / "never")
     (work / "tests" / "test_more.py").write_text("open('never').read()")
-    played = play("tester", {**SEED, "timeout_seconds": 0.5})
+    played = play("checker", {**SEED, "timeout_seconds": 0.5})
     assert played.result["timed_out"] is True
     assert played.result["findings"][0]["title"] == "the tests did not end in time"
     assert played.message["verdict"]["decision"] == "changes_requested"
@@ -258,5 +258,5 @@ def test_tests_that_do_not_end_are_stopped(play: Play, work: Path) -> None:
 
 def test_a_module_in_the_work_directory_cannot_take_the_place_of_pythons_own(play: Play, work: Path) -> None:
     (work / "json.py").write_text("raise SystemExit('hijacked')")
-    assert play("product-manager").code == 0
-    assert play("developer").code == 0
+    assert play("analyst").code == 0
+    assert play("builder").code == 0

@@ -1,4 +1,4 @@
-"""The developer's program: makes a skeleton for the request in which every criterion can be traced."""
+"""The builder's program: makes a skeleton for the request in which every criterion can be traced."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from beth_example_command_team.developer.skeleton import files, package_name
+from beth_example_command_team.builder.skeleton import files, package_name
 from beth_example_command_team.protocol import criteria_of, finish, one_line, progress, read_task, work_directory, write
 
 MEDIA_TYPES = {".json": "application/json", ".md": "text/markdown", ".py": "text/x-python"}
@@ -49,7 +49,7 @@ def traced(texts: list[str], directory: Path) -> list[dict[str, Any]]:
 
 
 def findings(task: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a tester found, from the task itself or from the results it builds on."""
+    """What a checker found, from the task itself or from the results it builds on."""
     payload = task["payload"]
     sources = [payload, *(one.get("result") for one in payload.get("upstream", []) if isinstance(one, dict))]
     lists = [one.get("findings") for one in sources if isinstance(one, dict)]

@@ -1,4 +1,4 @@
-"""The product manager's program: arranges what the request says in PRD.md. It adds no thought of its own."""
+"""The analyst's program: arranges what the request says in PRD.md. It adds no thought of its own."""
 
 from __future__ import annotations
 

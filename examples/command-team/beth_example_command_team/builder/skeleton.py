@@ -1,4 +1,4 @@
-"""The files that the developer makes, as text. Pure: they depend on the request and its criteria alone."""
+"""The files that the builder makes, as text. Pure: they depend on the request and its criteria alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tester's program: runs the tests in the work directory, and looks whether they cover what was asked for."""
+"""The checker's program: runs the tests in the work directory, and looks whether they cover what was asked for."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def findings_of_tests(report: Report) -> list[dict[str, Any]]:
 
 
 def findings_of_criteria(texts: list[str], directory: Path) -> list[dict[str, Any]]:
-    """Criteria of the request that the developer's criteria.json does not have."""
+    """Criteria of the request that the builder's criteria.json does not have."""
     file = directory / "criteria.json"
     try:
         recorded = {one["text"] for one in json.loads(file.read_text(encoding="utf-8"))["criteria"]}

@@ -1,0 +1,1 @@
+"""Plays the analyst: writes PRD.md from a template."""

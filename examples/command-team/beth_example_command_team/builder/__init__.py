@@ -1,0 +1,1 @@
+"""Plays the builder: makes files in which every criterion can be traced."""

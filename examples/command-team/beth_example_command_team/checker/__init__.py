@@ -1,0 +1,1 @@
+"""Plays the checker: runs the tests it finds and reports."""

@@ -1,1 +1,0 @@
-"""Plays the developer: makes files in which every criterion can be traced."""

@@ -1,1 +1,0 @@
-"""Plays the product manager: writes PRD.md from a template."""

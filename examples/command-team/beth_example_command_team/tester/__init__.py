@@ -1,1 +1,0 @@
-"""Plays the tester: runs the tests it finds and reports."""
