@@ -153,7 +153,10 @@ class Agent(ABC):
 
 @runtime_checkable
 class Service(Protocol):
-    """What an entry point yields when it is no worker of tasks but a process of its own, as Beth is."""
+    """What an entry point yields when it is no worker of tasks but a process of its own, as Beth is.
+
+    A service may have an attribute `agent`, an `Agent`: a worker beside it then does the tasks of the role's queue.
+    """
 
     async def run(
         self, bus: Bus, journal: Journal, settings: Settings, stop: asyncio.Event, *, clock: Clock, hooks: HookSink

@@ -15,7 +15,7 @@ from beth_sdk import schema
 from beth_sdk.bus.base import BEGINNING, DEAD_SUFFIX, Bus, Message
 from beth_sdk.clock import Clock
 from beth_sdk.errors import BethError, ConfigurationError
-from beth_sdk.history import REDRIVEN, stream_of
+from beth_sdk.history import REDRIVEN, read_history, stream_of
 from beth_sdk.journal.base import Fact, Journal
 from beth_sdk.messages import Control, Task, timestamp
 from beth_sdk.publish import publish_task, send_control
@@ -131,7 +131,7 @@ async def redrive(bus: Bus, journal: Journal, letter: DeadLetter, clock: Clock) 
         raise ConfigurationError(f"{letter.key} never was a task, so it cannot be tried again; mend and submit it anew")
     dead = schema.parse(Task, letter.task)
     continuation = dead.continuation + 1
-    again = dead.with_(continuation=continuation)
+    again = dead.with_(continuation=continuation, **await _budget_again(journal, dead))
     await journal.append(
         stream_of(dead.id),
         [Fact(REDRIVEN, {"continuation": continuation, "task": again.to_json()})],
@@ -144,6 +144,20 @@ async def redrive(bus: Bus, journal: Journal, letter: DeadLetter, clock: Clock) 
             bus, "beth", Control(kind="resume", task_id=again.id, request_id=again.request_id, reason="redriven")
         )
     return again
+
+
+async def _budget_again(journal: Journal, dead: Task) -> dict[str, Any]:
+    """No more than the task has used up, where more may be had: what was left of its slice may be another task's by
+    now. It goes on once it is given more."""
+    budget = dead.budget
+    if budget is None or not budget.more:
+        return {}
+    history = await read_history(journal, dead.id)
+    used = history.usage
+    tokens = int(used.get("input_tokens", 0) + used.get("output_tokens", 0))
+    spent = {"cost_usd": used.get("cost_usd", 0.0), "tokens": tokens, "seconds": round(history.seconds, 3)}
+    limited = {name: amount for name, amount in spent.items() if getattr(budget, name) is not None}
+    return {"budget": {**budget.to_json(), **limited}}
 
 
 async def _mark(bus: Bus, letter: DeadLetter, fact: str, clock: Clock) -> None:

@@ -39,6 +39,7 @@ Errors carry their data as attributes, so that callers never parse a message.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, TypeAlias
 
 
 class BethError(Exception):
@@ -338,20 +339,33 @@ class Rejected(AgentError):
         super().__init__(message, details=details)
 
 
+LimitedBy: TypeAlias = Literal["budget", "manifest"]
+"""Whose limit it is: of the task's budget, of which more may be had, or of the role's manifest."""
+
+
+def limit_details(by: LimitedBy, dimension: str, spent: float, wanted: float) -> dict[str, object]:
+    """The details of an error with the code `cost_limit`, `token_limit` or `time_limit`, by which whoever published the
+    task sees whether it can go on with a larger budget: `spent` so far and, beside that, `wanted` for the next step,
+    both in the unit of the `dimension`: `cost_usd`, `tokens` or `seconds`."""
+    return {"limit": by, "dimension": dimension, "spent": spent, "wanted": wanted}
+
+
 class BudgetExceeded(AgentError):
     """What is left of the task's money does not reach for its next step. All in US dollars: `wanted` for the step,
-    `spent` so far (reservations of steps whose outcome is unknown included), the `limit`."""
+    `spent` so far (reservations of steps whose outcome is unknown included), the `limit`; `by` says whose that is.
+    A task that lets it through ends `failed` with the code `cost_limit`."""
 
-    code = "budget_exceeded"
+    code = "cost_limit"
 
-    def __init__(self, step: str, wanted: float, spent: float, limit: float) -> None:
+    def __init__(self, step: str, wanted: float, spent: float, limit: float, *, by: LimitedBy = "manifest") -> None:
         self.step = step
         self.wanted = wanted
         self.spent = spent
         self.limit = limit
+        self.by = by
         super().__init__(
             f"step {step} may cost {wanted:.4f} USD, and {spent:.4f} of {limit:.4f} USD are spent",
-            details={"step": step, "wanted": wanted, "spent": spent, "limit": limit},
+            details={**limit_details(by, "cost_usd", spent, wanted), "step": step, "of": limit},
         )
 
 

@@ -152,6 +152,17 @@ class TaskHistory:
         """US dollars reserved by intents that have no outcome."""
         return sum(sum(amounts) for amounts in self._reserved.values())
 
+    @property
+    def newest(self) -> Attempt | None:
+        """The newest epoch that left a trace; one that goes on reads like one that died."""
+        return self._epochs[max(self._epochs)] if self._epochs else None
+
+    @property
+    def usage(self) -> dict[str, float]:
+        """What a result says was used up: money that was reserved by intents without an outcome included."""
+        reserved = self.reserved
+        return {**self.used, "cost_usd": self.used.get("cost_usd", 0.0) + reserved} if reserved else dict(self.used)
+
     def _close(self, entry: Entry, continuation: int) -> None:
         data = entry.fact.data
         known = self._epochs.get(entry.epoch)

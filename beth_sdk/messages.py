@@ -11,6 +11,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints
 
+from beth_sdk.patterns import (
+    END,
+    ID_PATTERN,
+    ROLE_PATTERN,
+    SHA256_PATTERN,
+    TIMESTAMP_PATTERN,
+    TOPIC_PATTERN,
+    VERSION_PATTERN,
+)
+
 CONTRACT_VERSION = "1.0"
 """`schema_version` of what this side writes. Within major version 1 fields are only added."""
 
@@ -23,23 +33,11 @@ MAX_DEPTH = 64
 DEFAULT_MAX_HOPS = 16
 """How many ancestors a task may have when it does not say so itself."""
 
-# In Python `$` also matches before a last newline, hence the look-ahead, which the schemas do without: engines in other
-# languages need none, and some (RE2 in Go, Rust's) know no look-ahead.
-_END = r"(?!\n)"
-ID_PATTERN = r"^[A-Za-z0-9]+(?:(?:\.|[_-]+)[A-Za-z0-9]+)*$" + _END
-ROLE_PATTERN = r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$" + _END
-TOPIC_PATTERN = r"^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$" + _END
-VERSION_PATTERN = r"^[0-9]+\.[0-9]+$" + _END
-SHA256_PATTERN = r"^[0-9a-f]{64}$" + _END
-TIMESTAMP_PATTERN = (
-    r"^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-    r"(?:\.[0-9]{1,9})?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$"
-) + _END
 
 
 def portable(pattern: str) -> str:
     """A pattern as it stands in a schema, and as pydantic's own engine takes it: for engines whose `$` is the end."""
-    return pattern.removesuffix(_END)
+    return pattern.removesuffix(END)
 
 
 ACCEPTED = {
@@ -150,11 +148,13 @@ class Payload(_Model):
 
 
 class Budget(_Model):
-    """What a task may use up. `cost_usd` in US dollars, `seconds` of running time."""
+    """What a task may use up. `cost_usd` in US dollars, `seconds` of running time. `more`: whether more may be had when
+    it is reached, so that the task ends with what was short and is then continued."""
 
     cost_usd: Amount | None = None
     tokens: Natural | None = None
     seconds: Amount | None = None
+    more: bool | None = None
 
 
 class Answer(_Model):

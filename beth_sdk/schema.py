@@ -13,7 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from beth_sdk import messages
 from beth_sdk.errors import InvalidMessage, VersionRefused
-from beth_sdk.messages import ACCEPTED, CONTRACT_VERSION, TIMESTAMP_PATTERN, portable
+from beth_sdk.messages import ACCEPTED, CONTRACT_VERSION, portable
+from beth_sdk.patterns import TIMESTAMP_PATTERN
 from beth_sdk.strict_json import FINITE, dumps, loads, not_json, path
 
 if TYPE_CHECKING:  # a worker decodes without schemas, and importing jsonschema takes as long as all of the SDK

@@ -14,7 +14,16 @@ from beth_sdk import history as facts
 from beth_sdk import schema
 from beth_sdk.agent import Context, Fenced, HandedOver, Repeat, Signal, Spending, Suspended, TaskCancelled
 from beth_sdk.clock import Clock
-from beth_sdk.errors import BudgetExceeded, Fatal, LoopRefused, OutcomeTooLarge, Rejected, Retryable, StepRaised
+from beth_sdk.errors import (
+    BudgetExceeded,
+    Fatal,
+    LimitedBy,
+    LoopRefused,
+    OutcomeTooLarge,
+    Rejected,
+    Retryable,
+    StepRaised,
+)
 from beth_sdk.history import TaskHistory
 from beth_sdk.hookspecs import ModelCallRecord, StepRecord, ToolCallRecord
 from beth_sdk.journal.base import Fact
@@ -124,7 +133,10 @@ class TaskContext(Context):
         """Journal that the step is about to run. Raises `BudgetExceeded` where the money does not reach."""
         spending = self.spending
         if reserve and spending.limit is not None and spending.cost_usd + reserve > spending.limit + PRECISION:
-            raise BudgetExceeded(place["name"], reserve, spending.cost_usd, spending.limit)
+            own = self.manifest.limits.cost_usd
+            # Where the manifest's does not reach either, more of the budget would be of no use.
+            by: LimitedBy = "budget" if own is None or spending.cost_usd + reserve <= own + PRECISION else "manifest"
+            raise BudgetExceeded(place["name"], reserve, spending.cost_usd, spending.limit, by=by)
         data = {**place, "reserve": reserve} if reserve else place
         await self._link.append([Fact(facts.STEP_STARTED, data)], key=_key(facts.STEP_STARTED, place))
         if isinstance(signal := self._link.stopping(), TaskCancelled):

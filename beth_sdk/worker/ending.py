@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from beth_sdk import dead_letters, retry, schema, trace
@@ -166,11 +166,21 @@ class Ending:
             "continuation": self._task.continuation,
             "timestamp": timestamp(self._around.clock.wall()),
             "schema_version": CONTRACT_VERSION,
-            "usage": {**stream.history.used, "seconds": seconds, **(document.get("usage") or {})},
+            "usage": _all_in_all({**stream.history.usage, "seconds": seconds}, document.get("usage") or {}),
         }
         if self._task.request_id is not None:
             signature["request_id"] = self._task.request_id
         return schema.parse(Result, {**document, **signature})
+
+
+def _all_in_all(counted: Mapping[str, float], told: Mapping[str, Any]) -> dict[str, Any]:
+    """What the journal counted, and what the agent says it used up besides. It can only know of more than was counted:
+    an attempt that died, or an earlier continuation, is not in what this one knows."""
+    used: dict[str, Any] = {**counted, **told}
+    for name, amount in counted.items():
+        own = told.get(name)
+        used[name] = amount if own is None else max(amount, own)
+    return used
 
 
 async def refuse_unreadable(around: Surroundings, delivery: Delivery, error: ContractError) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from beth_sdk.agent import Signal
 from beth_sdk.clock import Clock
+from beth_sdk.errors import LimitedBy
 from beth_sdk.messages import Result
 from beth_sdk.worker import results
 from beth_sdk.worker.loops import LoopThread
@@ -24,11 +25,11 @@ class Execution:
         self._agent_task: asyncio.Task[Any] | None = None
 
     async def run(
-        self, execute: Callable[[], Awaitable[Result]], *, wall: float | None, spent: float
+        self, execute: Callable[[], Awaitable[Result]], *, wall: float | None, spent: float, by: LimitedBy = "manifest"
     ) -> Result | BaseException:
         """What came of it, whatever that is; where it was interrupted, why. A task may run for `wall` seconds, of
-        which it has `spent` some before."""
-        timer = asyncio.ensure_future(self._stop_at(wall, spent))
+        which it has `spent` some before; `by`: whose limit that is."""
+        timer = asyncio.ensure_future(self._stop_at(wall, spent, by))
         try:
             came_of_it = await self._agent_loop.call(self._on_agent_loop(execute))
         finally:
@@ -56,7 +57,7 @@ class Execution:
         except BaseException as error:  # noqa: BLE001 - signals and cancellation are results here; the caller sorts them
             return error
 
-    async def _stop_at(self, wall: float | None, spent: float) -> None:
+    async def _stop_at(self, wall: float | None, spent: float, by: LimitedBy) -> None:
         if wall is not None:
             await self._clock.sleep(max(0.0, wall - spent))
-            self.interrupt(results.wall_exceeded(wall))
+            self.interrupt(results.wall_exceeded(wall, max(wall, spent), by))

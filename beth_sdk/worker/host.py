@@ -9,6 +9,7 @@ import secrets
 import socket
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from beth_sdk import logs, openers
@@ -105,15 +106,24 @@ class Host:
         manifest = installed.manifest
         name = instance or self.settings.instance or instance_name(manifest.role)
         player = installed.load()
-        part: Worker | ServiceRun
+        version = f"{installed.distribution} {installed.version}"
         if isinstance(player, Agent):
-            terms = terms_of(manifest, self.settings, name, f"{installed.distribution} {installed.version}")
-            player.manifest, player.settings = manifest, self.settings
-            agent_loop = LoopThread(f"beth-{manifest.role}").start()
-            part = self._loop.submit(self._worker(player, terms, agent_loop)).result()
-        else:
-            agent_loop, part = None, self._service_run(player, manifest.role, name)
-        self._playing.append(_Playing(manifest.role, part, self._loop.submit(part.run()), agent_loop))
+            self._play_agent(player, manifest, name, version, self.settings.health_file)
+            return
+        part = self._service_run(player, manifest.role, name)
+        self._playing.append(_Playing(manifest.role, part, self._loop.submit(part.run()), None))
+        beside = getattr(player, "agent", None)
+        if isinstance(beside, Agent):  # the service's health is that of both
+            self._play_agent(beside, manifest, name, version, None)
+
+    def _play_agent(
+        self, agent: Agent, manifest: Manifest, instance: str, version: str, health_file: Path | None
+    ) -> None:
+        terms = terms_of(manifest, self.settings, instance, version)
+        agent.manifest, agent.settings = manifest, self.settings
+        agent_loop = LoopThread(f"beth-{manifest.role}").start()
+        worker = self._loop.submit(self._worker(agent, terms, agent_loop, health_file)).result()
+        self._playing.append(_Playing(manifest.role, worker, self._loop.submit(worker.run()), agent_loop))
 
     async def wait(self) -> None:
         """Until one of the players has ended; raises what it raised."""
@@ -145,7 +155,7 @@ class Host:
 
     # -- inside -------------------------------------------------------------------------------
 
-    async def _worker(self, agent: Agent, terms: Terms, agent_loop: LoopThread) -> Worker:
+    async def _worker(self, agent: Agent, terms: Terms, agent_loop: LoopThread, health_file: Path | None) -> Worker:
         role = agent.manifest.role
         return Worker(
             agent,
@@ -158,7 +168,7 @@ class Host:
             hooks=self._hooks,
             clock=self.clock,
             log=logs.get("beth.worker").bind(role=role, instance=terms.instance),
-            health=Health(self.settings.health_file, role, terms.instance, self.clock),
+            health=Health(health_file, role, terms.instance, self.clock),
         )
 
     def _service_run(self, service: Service, role: str, instance: str) -> ServiceRun:

@@ -9,7 +9,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from beth_sdk import schema
 from beth_sdk.agent import Suspended
-from beth_sdk.errors import AgentError, BethError, ContractError, Fatal, LoopRefused, MessageTooLarge, Rejected
+from beth_sdk.errors import (
+    AgentError,
+    BethError,
+    ContractError,
+    Fatal,
+    LimitedBy,
+    LoopRefused,
+    MessageTooLarge,
+    Rejected,
+    limit_details,
+)
 from beth_sdk.history import PAUSE_QUESTION
 from beth_sdk.messages import CONTRACT_VERSION, ErrorInfo, Result, Topic
 from beth_sdk.retry import is_retryable
@@ -17,6 +27,10 @@ from beth_sdk.retry import is_retryable
 MAX_MESSAGE = 4000
 """Characters of an error's message that travel; the rest is in the worker's log."""
 
+
+LEAST_TIME = 60.0
+"""Seconds that a task wants to go on for whose time is over: enough for most steps, so that it does not come back after
+each."""
 
 MAX_DETAILS_BYTES = 64 * 1024
 """What an error's details may have; larger ones are left out, so that the error itself can travel."""
@@ -94,9 +108,12 @@ def suspended(signal: Suspended) -> Result:
     )
 
 
-def wall_exceeded(seconds: float) -> Fatal:
-    """Why a task is stopped that ran for longer than its manifest allows."""
-    error = Fatal(f"the task ran for longer than its limit of {seconds:g} s (limits.wall)", details={"wall": seconds})
+def wall_exceeded(seconds: float, spent: float | None = None, by: LimitedBy = "manifest") -> Fatal:
+    """Why a task is stopped that ran for longer than its manifest, or its budget, allows. `spent`: how long it ran."""
+    where = "limits.wall" if by == "manifest" else "budget.seconds"
+    spent = seconds if spent is None else spent
+    details = {**limit_details(by, "seconds", round(spent, 3), LEAST_TIME), "of": seconds}
+    error = Fatal(f"the task ran for longer than its limit of {seconds:g} s ({where})", details=details)
     error.code = "time_limit"  # as where an agent notices by itself
     return error
 

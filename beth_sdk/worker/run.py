@@ -21,6 +21,7 @@ from beth_sdk.worker.admission import admit, check_output
 from beth_sdk.worker.context import TaskContext
 from beth_sdk.worker.ending import Ending, refuse_unreadable
 from beth_sdk.worker.execution import Execution
+from beth_sdk.worker.limits import out_of_time, to_be_continued, wall_of
 from beth_sdk.worker.stream import TaskStream
 from beth_sdk.worker.surroundings import Surroundings
 
@@ -132,6 +133,8 @@ class TaskRun:
             return results.cancelled(history.cancel_reason)
         if history.paused:
             return results.paused()
+        if (over := out_of_time(self.task, history.seconds)) is not None:
+            return over
         decision = self._ending.decide(None, failed=self._stream.failed, epoch=self._stream.epoch - 1)
         return decision if isinstance(decision, retry.GiveUp) else None
 
@@ -170,10 +173,9 @@ class TaskRun:
             epoch=stream.epoch,
         )
         stream.began = around.clock.monotonic()
+        wall, by = wall_of(self.task, around.manifest)
         came_of_it = await self._execution.run(
-            lambda: around.agent.execute(self.task, context),
-            wall=around.manifest.limits.wall_seconds,
-            spent=stream.history.seconds,
+            lambda: around.agent.execute(self.task, context), wall=wall, by=by, spent=stream.history.seconds
         )
         if isinstance(came_of_it, Result) and stream.history.cancel_reason is not None:
             return TaskCancelled(stream.history.cancel_reason)  # the agent may have seen it, and stopped halfway
@@ -197,6 +199,8 @@ class TaskRun:
                 return await ending.end(results.rejected(rejected))
             case HoldLost() as lost:
                 raise lost
+            case BaseException() as error if to_be_continued(self.task, error):
+                return await ending.end(results.failed(error))
             case BaseException() as error:
                 return await ending.fail(error)
             case result:

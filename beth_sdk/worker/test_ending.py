@@ -290,6 +290,10 @@ async def test_a_task_that_runs_for_longer_than_its_manifest_allows_has_failed_f
     await soon(processing)
     result = await bench.result()
     assert result.error is not None
-    assert (result.status, result.error.details) == ("failed", {"wall": 600.0})
+    assert (result.status, result.error.code, result.error.details) == (
+        "failed",
+        "time_limit",
+        {"limit": "manifest", "dimension": "seconds", "spent": 600.0, "wanted": 60.0, "of": 600.0},
+    )
     assert result.usage is not None
     assert result.usage.seconds == 600

@@ -11,8 +11,8 @@ from beth_agent_beth.task_state import TaskState
 from beth_kit.workspace.conflict import Conflict, describe
 from beth_sdk import schema
 from beth_sdk.bus.base import DEFAULT_PRIORITY
-from beth_sdk.errors import ContractError, LoopRefused
-from beth_sdk.messages import CONTRACT_VERSION, Result, Task, WantedTask, timestamp
+from beth_sdk.errors import BethError, LoopRefused, UnknownRole
+from beth_sdk.messages import CONTRACT_VERSION, Budget, Result, Task, WantedTask, timestamp
 
 RESULTS = "results.beth"
 
@@ -21,22 +21,43 @@ UPSTREAM_BYTES = 96 * 1024
 by its artifacts alone; a task for which there is not even room for those is left out."""
 
 
-def first(state: RequestState, one: TaskState, now: float) -> Task:
-    """A task of the plan, for the first time."""
+def first(state: RequestState, one: TaskState, now: float, given: Budget | None = None) -> Task:
+    """A task of the plan, or one that a gate made necessary, for the first time. `given`: what it may use up."""
     request = state.request
     payload: dict[str, Any] = {
         "description": one.description or request["description"],
         "acceptance_criteria": list(request.get("acceptance_criteria", [])),
         "context": {"epic_id": state.id},
+        **_about_the_gate(state, one),
     }
+    if one is state.planner:
+        payload |= {"team": list(request.get("team", ())), "most_tasks": state.policy.plan.most_tasks}
     needed = [state.tasks[state.id_of(name)] for name in one.needs]
     if needed:
         payload["deps"] = [need.id for need in needed]
         payload["upstream"] = upstream(needed, own=state.branch.uri)
-    return _task(state, one.id, one.agent, one.type, payload, now=now, inputs=_artifacts(needed))
+    return _task(state, one.id, one.agent, one.type, payload, now=now, inputs=_artifacts(needed), given=given)
 
 
-def resolving(state: RequestState, one: TaskState, now: float) -> Task:
+def _about_the_gate(state: RequestState, one: TaskState) -> dict[str, Any]:
+    """What a fix is told of what was found, and a later round of which one it is."""
+    told: dict[str, Any] = {"round": one.round} if one.round else {}
+    if one.fixes is not None:
+        refusing = state.tasks[one.fixes]
+        verdict = refusing.result.verdict if refusing.result is not None else None
+        found = [finding.to_json() for finding in verdict.findings] if verdict is not None else []
+        told |= {"gate": refusing.name, "findings": found}
+        told["description"] = f"Fix what {refusing.agent} found in {refusing.name}. It was asked for: {_asked(state)}"
+    if one.hint:
+        told["hint"] = one.hint
+    return told
+
+
+def _asked(state: RequestState) -> str:
+    return str(state.request["description"])
+
+
+def resolving(state: RequestState, one: TaskState, now: float, given: Budget | None = None) -> Task:
     """A task that makes the work of another fit together with the request's branch."""
     assert one.resolves is not None
     assert one.conflict is not None
@@ -60,26 +81,51 @@ def resolving(state: RequestState, one: TaskState, now: float) -> Task:
     }
     told = {name: found[name] for name in ("ours", "theirs", "tree", "files", "base") if found.get(name) is not None}
     where = {**(state.branch.input() or {}), "commit": conflict.ours, "conflict": told}
-    made = _task(state, one.id, one.agent, one.type, payload, now=now)
+    made = _task(state, one.id, one.agent, one.type, payload, now=now, given=given)
     return made.with_(inputs=[where])
 
 
-def child(state: RequestState, parent: TaskState, task_id: str, wanted: WantedTask, now: float) -> Task:
-    """A subtask that an agent wanted. Raises `LoopRefused` where it repeats what one of its ancestors already does."""
+def child(
+    state: RequestState,
+    parent: TaskState,
+    task_id: str,
+    wanted: WantedTask,
+    *,
+    now: float,
+    given: Budget | None = None,
+) -> Task:
+    """A subtask that an agent wanted. Raises `LoopRefused` where it repeats what one of its ancestors already does,
+    `Rejected` where nobody plays the role."""
     assert parent.task is not None
+    if not state.plays(wanted.agent):
+        roles = ", ".join(sorted({str(one["role"]) for one in state.team.values()}))
+        raise UnknownRole(wanted.agent, roles.split(", "))
     ancestors = [*parent.task.ancestors, parent.id]
     _refuse_loop(state, ancestors, task_id, wanted)
     payload = wanted.payload.to_json()
     payload["context"] = {**(payload.get("context") or {}), "epic_id": state.id, "parent_task": parent.id}
-    made = _task(state, task_id, wanted.agent, wanted.type, payload, now=now, ancestors=ancestors)
+    made = _task(state, task_id, wanted.agent, wanted.type, payload, now=now, ancestors=ancestors, given=given)
     changes: dict[str, Any] = {"max_hops": parent.task.max_hops}
     if wanted.priority is not None:
         changes["priority"] = wanted.priority
     return made.with_(**changes)
 
 
-def continued(state: RequestState, one: TaskState, now: float) -> Task:
-    """The same task going on: with the answer to its question, or the results of its subtasks."""
+def continued(state: RequestState, one: TaskState, now: float, given: Budget | None = None) -> Task:
+    """The same task going on: with the answer to its question, the results of its subtasks, or more money."""
+    assert one.task is not None
+    assert one.result is not None
+    changes: dict[str, Any] = {"continuation": one.result.continuation + 1}
+    if given is not None:
+        changes["budget"] = given
+    if one.status != "unfunded":
+        changes["answer"] = _answer(state, one)
+    if one.task.inputs:
+        changes["inputs"] = _inputs(state, [artifact.to_json() for artifact in one.task.inputs])
+    return one.task.with_(**changes, timestamp=timestamp(now))
+
+
+def _answer(state: RequestState, one: TaskState) -> dict[str, Any]:
     assert one.task is not None
     assert one.result is not None
     question = one.result.question.id if one.result.question is not None else None
@@ -93,10 +139,7 @@ def continued(state: RequestState, one: TaskState, now: float) -> Task:
         answer = before or {"question": question, "text": "resume"}
     else:
         answer["text"] = state.answers[one.result.key]
-    changes: dict[str, Any] = {"continuation": one.result.continuation + 1, "answer": answer}
-    if one.task.inputs:
-        changes["inputs"] = _inputs(state, [artifact.to_json() for artifact in one.task.inputs])
-    return one.task.with_(**changes, timestamp=timestamp(now))
+    return answer
 
 
 def upstream(needed: Sequence[TaskState], own: str | None = None) -> list[dict[str, Any]]:
@@ -131,7 +174,7 @@ def unpublished(
     return made.with_(continuation=continuation)
 
 
-def refused(unpublished: Task, error: ContractError) -> Result:
+def refused(unpublished: Task, error: BethError) -> Result:
     """The result of a task that could not be published."""
     told: dict[str, Any] = {"code": error.code, "message": str(error), "retryable": False}
     if isinstance(error, LoopRefused):
@@ -182,6 +225,7 @@ def _task(
     ancestors: Sequence[str] = (),
     inputs: Sequence[dict[str, Any]] = (),
     priority: int | None = None,
+    given: Budget | None = None,
 ) -> Task:
     document: dict[str, Any] = {
         "id": task_id,
@@ -194,6 +238,8 @@ def _task(
         "request_id": state.id,
         "priority": state.request.get("priority", DEFAULT_PRIORITY) if priority is None else priority,
     }
+    if given is not None:
+        document["budget"] = given.to_json()
     if ancestors:
         document["ancestors"] = list(ancestors)
     told = _inputs(state, inputs)

@@ -13,25 +13,34 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
-from beth_agent_beth import facts, reconciling, workflow
+from beth_agent_beth import facts, planning, reconciling
 from beth_agent_beth.held import HeldRequest, holding
 from beth_agent_beth.journaled import catch_up
 from beth_agent_beth.merging import Merging
 from beth_agent_beth.outcome import outcome_of
 from beth_agent_beth.publications import Publication, publications
+from beth_agent_beth.questions import Asked
 from beth_agent_beth.replaying import Turn
 from beth_agent_beth.state import RequestState
 from beth_agent_beth.steering import Steering
+from beth_agent_beth.task_state import TaskState
+from beth_agent_beth.within_day import WithinDay
 from beth_agent_beth.workspaces import Workspaces
 from beth_sdk import history, schema, trace
 from beth_sdk.bus.base import Bus, Message
 from beth_sdk.clock import Clock
-from beth_sdk.errors import ConfigurationError, HoldLost, StreamArchived
+from beth_sdk.errors import HoldLost, StreamArchived
 from beth_sdk.hookspecs import HookSink, PlanRecord, PublishRecord, RequestRecord
-from beth_sdk.journal.base import Entry, Fact, Hold, Journal
+from beth_sdk.journal.base import Entry, Fact, Hold, Journal, Version
 from beth_sdk.logs import Log
 from beth_sdk.messages import Event, Result, Task, timestamp
 from beth_sdk.publish import publish_task, queue_of
+
+DATE = len("2026-01-30")
+"""Of a timestamp: the part that is its day."""
+
+FIRST = Version(1)
+"""The version of a request of which nothing is known but that it was received."""
 
 AT_ONCE = 100
 """Tasks that are journaled in one append and published side by side."""
@@ -59,6 +68,7 @@ class Orchestrator:
         instance: str,
         ttl: float,
         workspaces: Workspaces | None = None,
+        day: WithinDay | None = None,
     ) -> None:
         self._bus = bus
         self._journal = journal
@@ -74,6 +84,9 @@ class Orchestrator:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._interrupted: set[str] = set()
         """Requests of which something may have been journaled and not published, because looking after them failed."""
+        self._day = day
+        self._withheld: set[str] = set()
+        """Requests of which tasks wait because of the day's limit."""
         self._others_work: set[str] = set()
         """Requests of which another Beth journaled that she publishes, and may have died before she did."""
 
@@ -97,6 +110,10 @@ class Orchestrator:
                 self._states.pop(request_id, None)
                 self._others_work.discard(request_id)
             return state
+
+    def to_attend(self, request_id: str) -> bool:
+        """Whether a request is to be looked at again although nothing has happened to it."""
+        return request_id in self._withheld
 
     def others_work(self, request_id: str) -> bool:
         """Whether another Beth is to have published tasks of this request since it was last reconciled here."""
@@ -148,10 +165,14 @@ class Orchestrator:
             return None
         held = HeldRequest(self._journal, self._clock, hold, state)
         before = state.version
+        self._withheld.discard(request_id)
         for one in inputs:
             await self._take(held, one.result)
         if reconcile:
+            await self._steering.insist(held)
             await self._send(state, await reconciling.reconcile(held))
+        if self._day is not None:
+            await self._day.settle(state, state.tasks.values() if reconcile else _of(state, inputs))
         while await self._advance(held):
             pass
         if state.version != before:
@@ -172,12 +193,14 @@ class Orchestrator:
         state = held.state
         if state.ended:
             return False
-        if state.workflow is None:
-            return await self._plan(held)
+        if state.workflow is None and state.cancel_reason is None:
+            planned = await self._plan(held)
+            if planned is not None:
+                return planned
         if state.last_steer > state.passed_on:
             await self._steering.pass_on(held)
             return True
-        if self._merging.to_open(state):
+        if self._merging.to_open(state) and not state.open_questions:
             impossible = await self._merging.open(held)
             if impossible is not None:
                 await self._end(held, {"status": "failed", "reason": impossible})
@@ -193,31 +216,48 @@ class Orchestrator:
         if to_merge is not None:
             await self._merging.merge(held, to_merge)
             return True
+        asking = planning.next_question(state)
+        if asking is not None:
+            await self._ask(held, asking)
+            return True
         made = [turn.publish] if turn.publish else publications(state, now, AT_ONCE)
         if made:
-            await self._publish(held, made)
+            return await self._publish(held, made)
+        asking = planning.about_the_budget(state)
+        if asking is not None:
+            await self._ask(held, asking)
             return True
         ending = outcome_of(state)
         if ending is not None:
             await self._end(held, ending)
         return False
 
-    async def _plan(self, held: HeldRequest) -> bool:
+    async def _plan(self, held: HeldRequest) -> bool | None:
+        """Do what is to be done about the plan; returns whether there may be more to do, None where the plan has to
+        wait for the planner or a person."""
         state = held.state
-        self._hooks.emit("before_request", self._record(state))
-        name = str(state.request.get("workflow", "feature"))
-        self._hooks.emit("before_plan", PlanRecord(state.id, name))
-        try:
-            given = state.request.get("plan")
-            plan = workflow.load(name) if given is None else workflow.plan_of(given, "plan")
-        except ConfigurationError as error:
-            await self._end(held, {"status": "failed", "reason": f"no plan could be made: {error}"})
+        if state.version == FIRST:
+            self._hooks.emit("before_request", self._record(state))
+        step = planning.next_step(state)
+        if step is None:
+            return None
+        if step.question is not None:
+            await self._ask(held, step.question)
+            return True
+        if step.plan is None:
+            await self._end(held, {"status": "failed", "reason": step.reason or "no plan could be made"})
             return False
+        plan = step.plan
+        self._hooks.emit("before_plan", PlanRecord(state.id, plan.name))
         tasks = [task.model_dump(exclude_defaults=True) for task in plan.task]
         await held.append([Fact(facts.PLANNED, {"workflow": plan.name, "tasks": tasks})], key="planned")
         self._log.info("planned", request_id=state.id, workflow=plan.name, tasks=len(tasks))
         self._hooks.emit("after_plan", PlanRecord(state.id, plan.name, len(tasks)))
         return True
+
+    async def _ask(self, held: HeldRequest, asked: Asked) -> None:
+        await held.append([Fact(facts.ASKING, {"question": asked.to_json()})], key=f"asking:{asked.id}")
+        self._log.info("asking", request_id=held.state.id, about=asked.about, kind=asked.kind)
 
     async def _end(self, held: HeldRequest, ending: dict[str, Any]) -> None:
         state = held.state
@@ -228,13 +268,27 @@ class Orchestrator:
 
     # -- publishing ---------------------------------------------------------------------------
 
-    async def _publish(self, held: HeldRequest, made: Sequence[Publication]) -> None:
+    async def _publish(self, held: HeldRequest, made: Sequence[Publication]) -> bool:
+        """Publish these; returns False where all of them have to wait for another day."""
+        if self._day is not None:
+            made = await self._day.granted(held.state, made)
+            if not made:
+                await self._withhold(held, self._day)
+                return False
         for one in made:
             if one.unparked:  # a pause that was written after its resume would park it again, for ever
                 await history.resume(self._journal, one.task.id, token=f"continued:{one.task.key}")
         new = [fact for one in made for fact in one.facts()]
         await held.append(new, key=f"publishing:{held.state.version}")
         await self._send(held.state, [one.task for one in made if one.refusal is None])
+        return True
+
+    async def _withhold(self, held: HeldRequest, day: WithinDay) -> None:
+        told = day.withheld(self._clock.wall())
+        self._withheld.add(held.state.id)
+        if (held.state.withheld or {}).get("until", "")[:DATE] != told["until"][:DATE]:
+            await held.append([Fact(facts.WITHHELD, told)], key=f"withheld:{held.state.version}")
+            self._log.warning("the day's limit is reached; tasks wait", request_id=held.state.id, **told)
 
     async def _send(self, state: RequestState, tasks: Sequence[Task]) -> None:
         """Publish tasks that the journal has. Raises what the bus raised once all others were tried."""
@@ -270,3 +324,8 @@ class Orchestrator:
 
     def _record(self, state: RequestState, status: str | None = None, seconds: float | None = None) -> RequestRecord:
         return RequestRecord(state.id, str(state.request.get("description", "")), status, seconds)
+
+
+def _of(state: RequestState, inputs: Sequence[Input]) -> list[TaskState]:
+    """The tasks that these results are of."""
+    return [state.tasks[one.result.task_id] for one in inputs if one.result.task_id in state.tasks]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
+from beth_agent_beth.questions import Asked
 from beth_agent_beth.state import RequestState
+from beth_agent_beth.summing_up import account_of
 from beth_agent_beth.task_state import TaskState
 
-WAITING_FOR_SOMETHING = ("asking", "delegating", "published")
+WAITING_FOR_SOMETHING = ("asking", "delegating", "published", "unfunded")
 
 NAMED = 10
 """Tasks whose failure a reason tells; of more it only says how many there are."""
@@ -19,21 +22,28 @@ def outcome_of(state: RequestState) -> dict[str, Any] | None:
         return None
     if state.cancel_reason is not None:
         return {"status": "cancelled", "reason": state.cancel_reason}
+    if state.workflow is None or state.open_questions or state.undecided:
+        return None
     if state.to_continue or state.to_delegate or state.ready:
         return None
     if any(one.status in WAITING_FOR_SOMETHING for one in state.tasks.values()):
         return None
-    lacking = [one for one in state.tasks.values() if one.parent is None and (one.status != "complete" or one.refuses)]
+    lacking = [one for one in state.tasks.values() if one.parent is None and not state.settled(one)]
     if lacking:
-        return {"status": "failed", "reason": _reason([one for one in lacking if one.status != "waiting"])}
+        begun = [one for one in lacking if one.status != "waiting"]
+        return {"status": "failed", "reason": _reason(begun) if begun else "no more money was given"}
     return {"status": "complete", "reason": ""}
 
 
 def waits_for_a_person(state: RequestState) -> bool:
     """Whether nothing happens until somebody answers or resumes."""
-    if state.ended or state.workflow is None or state.last_steer > state.passed_on:
+    if state.ended or state.last_steer > state.passed_on:
         return False
-    if state.outstanding or state.to_merge:
+    if state.outstanding or state.to_merge or state.undecided:
+        return False
+    if state.workflow is None and not state.open_questions and not state.questions and not state.paused:
+        return False
+    if state.unfunded and not any(one.kind == "budget" for one in state.open_questions):
         return False
     if any(any(state.can_go_on(among)) for among in (state.to_continue, state.to_delegate, state.ready)):
         return False
@@ -44,7 +54,7 @@ def word_of(state: RequestState) -> str:
     """A request's status in a word: also `waiting` for an answer and `paused`, which are no facts of their own."""
     if state.ended:
         return state.status
-    if state.questions:
+    if state.questions or state.open_questions:
         return "waiting"
     return "paused" if state.paused else state.status
 
@@ -72,8 +82,11 @@ def summary_of(state: RequestState) -> dict[str, Any]:
         "description": state.request.get("description", ""),
         "workflow": state.workflow,
         "tasks": [_task(one) for one in state.tasks.values()],
-        "questions": [_question(one) for one in state.questions],
+        "questions": [*(_question(one) for one in state.questions), *(_asked(one) for one in state.open_questions)],
         "usage": usage_of(state),
+        "budget": _budget(state),
+        "withheld": dict(state.withheld) if state.withheld else None,
+        **account_of(state).to_json(),
         "repository": branch.repository if branch else None,
         "branch": branch.name if branch else None,
         "commit": branch.head if branch else None,
@@ -103,10 +116,20 @@ def _question(one: TaskState) -> dict[str, Any]:
     question = one.result.question if one.result else None
     return {
         "task_id": one.id,
+        "kind": "task",
         "agent": one.agent,
         "text": question.text if question else "",
         "options": list(question.options or []) if question else [],
     }
+
+
+def _budget(state: RequestState) -> dict[str, Any] | None:
+    """The limits of the request; None where it has none."""
+    return dataclasses.asdict(state.budget.total) if state.budget.limited else None
+
+
+def _asked(one: Asked) -> dict[str, Any]:
+    return {"task_id": one.about, "kind": one.kind, "agent": "beth", "text": one.text, "options": list(one.options)}
 
 
 def _reason(failed: list[TaskState]) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from beth_agent_beth import workflow
+from beth_agent_beth import policy, workflow
 from beth_agent_beth.merging import begun_at, source_of
+from beth_agent_beth.policy import Policy
 from beth_agent_beth.replaying import order_of
 from beth_agent_beth.state import RequestState
 from beth_kit.workspace import refs, source
@@ -34,12 +35,15 @@ class Recorded:
 
     request_id: str
     description: str
-    plan: workflow.Plan
+    plan: workflow.Plan | None
     received_at: float
     criteria: list[str] = field(default_factory=list)
     priority: int = 2
     repo: dict[str, str | None] | None = None
     order: list[str] = field(default_factory=list)
+    team: list[dict[str, Any]] = field(default_factory=list)
+    policy: Policy | None = None
+    budget: dict[str, Any] | None = None
 
 
 def check_folder(folder: Path, request_id: str | None = None) -> None:
@@ -65,7 +69,10 @@ def write(folder: Path, state: RequestState) -> None:
         "request_id": state.id,
         "description": request["description"],
         "acceptance_criteria": list(request.get("acceptance_criteria", [])),
-        "plan": request["plan"],
+        "plan": request.get("plan"),
+        "team": list(request.get("team", ())),
+        "policy": request.get("policy"),
+        "budget": request.get("budget"),
         "priority": request.get("priority", 2),
         "received_at": begun_at(state),
         "repo": request.get("repo"),
@@ -90,7 +97,7 @@ def read(folder: Path) -> Recorded:
     file = folder / FILE
     document = _document(file)
     try:
-        plan = workflow.plan_of(document["plan"], str(file))
+        plan = None if document["plan"] is None else workflow.plan_of(document["plan"], str(file))
         repo = document["repo"]
         if repo is not None:
             repo = {name: repo.get(name) for name in ("source", "branch", "commit")}
@@ -105,6 +112,9 @@ def read(folder: Path) -> Recorded:
             int(document["priority"]),
             repo,
             [str(one) for one in document.get("order", ())],
+            [dict(one) for one in document.get("team", ())],
+            None if document.get("policy") is None else policy.of(document["policy"], str(file)),
+            None if document.get("budget") is None else dict(document["budget"]),
         )
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ConfigurationError(f"{file}: not a recorded request ({error}); record again") from None

@@ -6,8 +6,9 @@ are, and what later tasks are told: a replay that went another way would ask mod
 
 from __future__ import annotations
 
+from beth_agent_beth.landing import merge_step, publish_step
 from beth_agent_beth.publications import Publication, publications
-from beth_agent_beth.state import RequestState, merge_step, publish_step
+from beth_agent_beth.state import RequestState
 
 ALL = 1_000_000
 

@@ -8,16 +8,18 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from beth_agent_beth import facts, reconciling, workflow
+from beth_agent_beth import answering, facts, reconciling, workflow
 from beth_agent_beth.journaled import Standing, catch_up, standing_of, standings
 from beth_agent_beth.outcome import waits_for_a_person
+from beth_agent_beth.policy import Policy
 from beth_agent_beth.state import RequestState
 from beth_agent_beth.task_state import TaskState
 from beth_sdk import history, schema, trace
 from beth_sdk.bus.base import Bus
 from beth_sdk.errors import ConfigurationError, InvalidMessage, MessageTooLarge, StreamArchived
 from beth_sdk.journal.base import Fact, Journal
-from beth_sdk.messages import FINAL_STATUSES, ID_PATTERN, Control, Payload
+from beth_sdk.messages import FINAL_STATUSES, Control, Payload
+from beth_sdk.patterns import ID_PATTERN
 from beth_sdk.publish import send_control
 
 __all__ = [
@@ -67,15 +69,23 @@ async def submit(
     description: str,
     *,
     acceptance_criteria: Sequence[str] = (),
-    plan: workflow.Plan,
+    plan: workflow.Plan | None,
     request_id: str | None = None,
     priority: int = 2,
     repo: Mapping[str, str | None] | None = None,
     environment: Mapping[str, str] | None = None,
     received_at: float | None = None,
     order: Sequence[str] = (),
+    budget: Mapping[str, Any] | None = None,
+    policy: Policy | None = None,
+    team: Sequence[Mapping[str, Any]] = (),
+    approve_plan: bool = False,
 ) -> str:
     """Hand in a request and return its id. With a `request_id`, submitting it twice is one request.
+
+    Without a `plan` Beth's model makes one. `budget`: `cost_usd`, `tokens`, `seconds`, as far as there are limits.
+    `policy`: what Beth goes by, the built-in one unless given. `team`: who can play a role, where that is known:
+    `role`, `aliases`, `description`, `task_types`. With `approve_plan`, a person is asked before anything is done.
 
     `repo` is what it starts from: `source`, `branch`, `commit`. `environment` are variables for the agents that whoever
     goes on with the request starts. For one that is replayed, `received_at` says when it was received first, in seconds
@@ -89,12 +99,16 @@ async def submit(
     request: dict[str, Any] = {
         "description": description,
         "acceptance_criteria": list(acceptance_criteria),
-        "workflow": plan.name,
-        "plan": plan.model_dump(exclude_defaults=True),
+        "workflow": workflow.AUTO if plan is None else plan.name,
         "priority": priority,
         "traceparent": trace.start(),
     }
     further = {
+        "plan": plan and plan.model_dump(exclude_defaults=True),
+        "budget": budget and {name: value for name, value in budget.items() if value is not None},
+        "policy": policy and policy.model_dump(mode="json"),
+        "team": [dict(one) for one in team],
+        "approve_plan": approve_plan,
         "repo": repo and dict(repo),
         "environment": environment and dict(environment),
         "received_at": received_at,
@@ -142,22 +156,16 @@ async def every(journal: Journal) -> AsyncIterator[RequestState]:
             yield state
 
 
-async def answer(bus: Bus, journal: Journal, task_id: str, text: str) -> bool:
-    """Answer a task's question; of several answers the first counts. Returns whether this one did.
+async def answer(bus: Bus, journal: Journal, name: str, text: str, *, plan: workflow.Plan | None = None) -> bool:
+    """Answer the question of a task, or one that Beth asks about a request or a gate; of several answers the first
+    counts. `plan` takes the place of the one that is to be approved. Returns whether this answer did.
 
-    Raises `ConfigurationError` where the task asks nothing, or the answer is none of its options.
+    Raises `ConfigurationError` where nothing is asked, or the answer is none of the options.
     """
-    state, one = await find_task(journal, task_id)
-    if one.status != "asking" or one.result is None:
-        raise ConfigurationError(f"{task_id} waits for no answer: it is {one.status}")
-    question = one.result.question
-    if question is not None and question.id == history.PAUSE_QUESTION:
-        raise ConfigurationError(f"{task_id} is paused; `beth resume {task_id}` has it go on")
-    if question is not None and question.options and text not in question.options:
-        raise ConfigurationError(f"{text!r} is no answer to this question; it takes {' | '.join(question.options)}")
-    key = one.result.key
+    state = await read(journal, facts.request_of(name))
+    key, data = answering.checked(state, name, text, plan)
     token = secrets.token_hex(8)
-    fact = Fact(facts.ANSWERED, {"key": key, "text": text, "token": token})
+    fact = Fact(facts.ANSWERED, {"key": key, "text": text, "token": token, **data})
     await journal.append(facts.stream_of(state.id), [fact], key=f"answer:{key}")
     await nudge(bus, state.id)
     async for entry in journal.read(facts.stream_of(state.id)):
@@ -229,8 +237,10 @@ async def _steer(
 
 def roles_of(state: RequestState) -> set[str]:
     """The roles that the request still needs."""
-    if not state.tasks:
-        return {str(task["agent"]) for task in state.request.get("plan", {}).get("task", ())}
+    if state.workflow is None:
+        proposal = state.proposal or {}
+        planner = set() if state.planner is None or state.planner.status in FINAL_STATUSES else {"beth"}
+        return planner | {str(task["agent"]) for task in proposal.get("task", ()) if isinstance(task, Mapping)}
     return {one.agent for one in state.tasks.values() if one.status not in FINAL_STATUSES}
 
 

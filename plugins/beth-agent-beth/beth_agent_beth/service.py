@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 from beth_agent_beth import facts, requests
+from beth_agent_beth.clearing import Clearing
 from beth_agent_beth.compose import RESULTS
+from beth_agent_beth.day import DayLedger, limit_of
 from beth_agent_beth.journaled import standing_of
 from beth_agent_beth.orchestrator import Input, Orchestrator
+from beth_agent_beth.planner import Planner
+from beth_agent_beth.within_day import WithinDay
 from beth_agent_beth.workspaces import GitWorkspaces, Workspaces
 from beth_kit import places
 from beth_sdk import history, logs, schema
@@ -34,6 +39,9 @@ TRY_AGAIN = 1.0
 LOOK_AROUND_EVERY = 60.0
 """Seconds between two looks at all requests, for a nudge that was lost and for what a Beth that died left undone."""
 
+AT_ONCE = 16
+"""Requests that are looked at side by side when she looks around."""
+
 PLACES = "beth/cursor/"
 
 
@@ -41,6 +49,8 @@ class Beth:
     """The orchestrator's service. `workspaces` makes those of requests, or None where they have none."""
 
     def __init__(self, workspaces: Callable[[Settings], Workspaces | None] | None = None) -> None:
+        self.agent = Planner()
+        """Plays the role's own queue."""
         self._workspaces = workspaces or (lambda settings: GitWorkspaces(places.workspaces(settings.home)))
 
     async def run(
@@ -78,9 +88,16 @@ class _Run:
         self._open: set[str] = set()
         self._ended: dict[str, float] = {}
         """When the requests ended that were seen to have ended, in seconds since the Unix epoch."""
+        self._cancelling: dict[str, None] = {}
+        """Requests with tasks that were cancelled and that somebody still has."""
+        self._ttl = ttl
+        limit = limit_of(os.environ)
+        day = None if limit is None else WithinDay(DayLedger(journal, clock, limit, instance=instance, ttl=ttl))
         self._orchestrator = Orchestrator(
-            bus, journal, clock, self._log, hooks, instance=instance, ttl=ttl, workspaces=workspaces
+            bus, journal, clock, self._log, hooks, instance=instance, ttl=ttl, workspaces=workspaces, day=day
         )
+        home = workspaces.home if isinstance(workspaces, GitWorkspaces) else None
+        self._clearing = None if home is None else Clearing(home, journal, clock, self._log)
         self._kept_at = clock.monotonic()
         self._place_in_results = self._place_in_controls = BEGINNING
 
@@ -94,13 +111,17 @@ class _Run:
             for one in (working, stopping):
                 one.cancel()
             await asyncio.gather(working, stopping, return_exceptions=True)
+            if self._clearing is not None:
+                await self._clearing.finish()
             self._log.info("stopped")
         if not working.cancelled():
             working.result()
 
     async def _work(self) -> None:
         await self._insistently(self._begin)
-        chores = (self._results, self._controls, self._look_around_regularly)
+        chores = [self._results, self._controls, self._look_around_regularly, self._insist_on_cancels]
+        if self._clearing is not None:
+            chores.append(self._clearing.forever)
         doing = [asyncio.ensure_future(self._insistently(chore)) for chore in chores]
         try:
             await asyncio.wait(doing, return_when=asyncio.FIRST_EXCEPTION)
@@ -184,6 +205,13 @@ class _Run:
             await self._clock.sleep(LOOK_AROUND_EVERY)
             await self._look_around()
 
+    async def _insist_on_cancels(self) -> None:
+        """What a worker had that died is only free once its hold has run out."""
+        while not self._stop.is_set():
+            await self._clock.sleep(self._ttl)
+            for request_id in list(self._cancelling):
+                await self._attend(request_id, reconcile=True)
+
     async def _attend(self, request_id: str, inputs: list[Input] | None = None, *, reconcile: bool = False) -> None:
         try:
             state = await self._orchestrator.attend(request_id, inputs or (), reconcile=reconcile)
@@ -194,6 +222,12 @@ class _Run:
             self._open.discard(request_id)
         else:
             self._open.add(request_id)
+        if state is not None and state.being_cancelled:
+            self._cancelling[request_id] = None
+        else:
+            self._cancelling.pop(request_id, None)
+        if state is not None and self._clearing is not None:
+            self._clearing.changed(state)
         if state is not None and state.ended_at is not None:
             self._ended[request_id] = state.ended_at
         else:
@@ -204,27 +238,45 @@ class _Run:
     async def _look_around(self, *, first: bool = False) -> None:
         """Reconcile every open request that is not known yet, or that another Beth may have left half done, and archive
         what ended long ago. The `first` time also those that failed: a task may have been redriven since."""
+        looking: list[str] = []
         async for stream in self._journal.streams(facts.PREFIX):
-            request_id = stream.removeprefix(facts.PREFIX)
-            if request_id in self._open:
-                if self._orchestrator.others_work(request_id):
-                    await self._attend(request_id, reconcile=True)
-                continue
-            ended_at = self._ended.get(request_id)
-            if ended_at is None:
-                standing = await standing_of(self._journal, request_id)
-                if standing.open or (first and standing.status == "failed"):
-                    await self._attend(request_id, reconcile=True)
-                elif standing.ended_at is not None:
-                    ended_at = self._ended[request_id] = standing.ended_at
-            if ended_at is not None and self._clock.wall() - ended_at > self._settings.retention:
-                await self._archive(request_id)
+            looking.append(stream.removeprefix(facts.PREFIX))
+            if len(looking) >= AT_ONCE:
+                await self._look_at(looking, first=first)
+                looking = []
+        await self._look_at(looking, first=first)
+
+    async def _look_at(self, request_ids: Sequence[str], *, first: bool) -> None:
+        """Side by side, so that they share what they wait for."""
+        looking = (self._look_at_one(request_id, first=first) for request_id in request_ids)
+        for outcome in await asyncio.gather(*looking, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
+
+    async def _look_at_one(self, request_id: str, *, first: bool) -> None:
+        if request_id in self._open:
+            if self._orchestrator.others_work(request_id):
+                await self._attend(request_id, reconcile=True)
+            elif self._orchestrator.to_attend(request_id):
+                await self._attend(request_id)
+            return
+        ended_at = self._ended.get(request_id)
+        if ended_at is None:
+            standing = await standing_of(self._journal, request_id)
+            if standing.open or (first and standing.status == "failed"):
+                await self._attend(request_id, reconcile=True)
+            elif standing.ended_at is not None:
+                ended_at = self._ended[request_id] = standing.ended_at
+        if ended_at is not None and self._clock.wall() - ended_at > self._settings.retention:
+            await self._archive(request_id)
 
     async def _archive(self, request_id: str) -> None:
         try:
             for task_id in (await requests.read(self._journal, request_id)).tasks:
                 await self._journal.archive(history.stream_of(task_id))
             await self._journal.archive(facts.stream_of(request_id))
+            if self._clearing is not None:
+                await self._clearing.archived(request_id)
         except Held:
             return  # somebody is at it again; next time
         self._ended.pop(request_id, None)

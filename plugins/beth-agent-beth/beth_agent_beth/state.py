@@ -3,14 +3,16 @@ the same however many tasks the request has."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from beth_agent_beth import facts
-from beth_agent_beth.branch import Branch
-from beth_agent_beth.task_state import TaskState, cancelled, unmerged
-from beth_agent_beth.tasks import Tasks
+from beth_agent_beth import facts, policy, questions, workflow
+from beth_agent_beth.budget import Budget
+from beth_agent_beth.gates import Gate
+from beth_agent_beth.landing import Landing, publish_step
+from beth_agent_beth.questions import Asked
+from beth_agent_beth.task_state import TaskState, cancelled
 from beth_sdk import schema
 from beth_sdk.journal.base import Entry, Version
 from beth_sdk.messages import FINAL_STATUSES, Result, Task
@@ -18,18 +20,20 @@ from beth_sdk.messages import FINAL_STATUSES, Result, Task
 NOTHING = Version(0)
 """The version of a stream without facts."""
 
-RESOLVING_TASKS = 3
-"""How many tasks are to make one task's work fit together with the branch, one after the other, before it fails."""
+PLANNER = "0"
+"""The number of the task that makes the plan; those of the plan count from 1."""
 
 
 @dataclass(slots=True)
-class RequestState(Tasks):
+class RequestState(Landing):
     """The fold; `take_in` each entry in order."""
 
     version: Version = NOTHING
     request: Mapping[str, Any] = field(default_factory=dict)
     received_at: float = 0.0
     workflow: str | None = None
+    planned: Sequence[Mapping[str, Any]] = ()
+    """The tasks of the plan as it was made."""
     status: str = "received"
     """received, running, or the final status: complete, failed, cancelled."""
     reason: str = ""
@@ -43,11 +47,10 @@ class RequestState(Tasks):
     passed_on: Version = NOTHING
     answers: dict[str, str] = field(default_factory=dict)
     """`task_id:continuation` → the first answer."""
-    branch: Branch = field(default_factory=Branch)
-    to_merge: dict[str, str] = field(default_factory=dict)
-    """Tasks that ended complete and whose commit is to be brought into the branch, in order → the commit."""
-    steps: list[str] = field(default_factory=list)
-    """What was published and what was merged, in order."""
+    withheld: Mapping[str, Any] | None = None
+    """`limit` in US dollars and `until` when tasks wait because of the day's limit; None while nothing does."""
+    asked: dict[str, Asked] = field(default_factory=dict)
+    """What Beth herself asked, by the question's id."""
 
     # -- what happened ------------------------------------------------------------------------
 
@@ -58,7 +61,7 @@ class RequestState(Tasks):
         data = entry.fact.data
         match entry.fact.kind:
             case facts.RECEIVED:
-                self.request, self.received_at = data["request"], entry.at
+                self._received(data["request"], entry.at)
             case facts.PLANNED:
                 self._plan(data)
             case facts.PUBLISHING:
@@ -69,21 +72,43 @@ class RequestState(Tasks):
                 self._work(kind, data)
             case facts.REDRIVEN:
                 self._redriven(schema.parse(Task, data["task"]))
-            case facts.ANSWERED:
-                self._answered(str(data["key"]), str(data["text"]))
+            case facts.ASKING | facts.ANSWERED:
+                self._questions(entry.fact.kind, data)
             case facts.CANCEL | facts.PAUSE | facts.RESUME:
                 self._steered(entry, data)
-            case facts.PASSED_ON:
-                self.passed_on = Version(data["version"])
+            case facts.PASSED_ON | facts.WITHHELD:
+                self._noted(entry.fact.kind, data)
             case facts.ENDED:
                 self.status, self.reason, self.ended_at = data["status"], data.get("reason", ""), entry.at
             case _:
                 pass  # a later version's fact: kept, passed over
         self.version = entry.version
 
+    def _received(self, request: Mapping[str, Any], at: float) -> None:
+        self.request, self.received_at = request, at
+        if "policy" in request:
+            self.policy = policy.of(request["policy"])
+        self.budget = Budget.of(request.get("budget"))
+        for one in request.get("team", ()):
+            self.team.update(dict.fromkeys((one["role"], *one.get("aliases", ())), one))
+        if "plan" not in request and request.get("workflow") == workflow.AUTO:
+            planner = TaskState(f"{self.id}.{PLANNER}", "plan", "beth", "plan", size="S")
+            self.tasks[planner.id] = planner
+            self.ready[planner.id] = None
+            self._weigh(planner, +1)
+
+    def _noted(self, kind: str, data: Mapping[str, Any]) -> None:
+        if kind == facts.WITHHELD:
+            self.withheld = data
+        else:
+            self.passed_on = Version(data["version"])
+
     def _plan(self, data: Mapping[str, Any]) -> None:
-        self.workflow, self.status = data["workflow"], "running"
+        self.workflow, self.status, self.planned = data["workflow"], "running", data["tasks"]
         self._add_planned(data["tasks"])
+        for one in self.tasks.values():
+            if one.gate:
+                self.gates[one.id] = Gate(one.id, one.id, self.policy.gate.rounds)
         if self.cancel_reason is not None:
             self._cancel(self.tasks.values(), self.cancel_reason)
 
@@ -93,18 +118,23 @@ class RequestState(Tasks):
         if one is None:  # a subtask that an agent wanted
             one = TaskState(task.id, data["name"], task.agent, task.type, parent=data["parent"], task=task)
             self._add_child(one, self.tasks[data["parent"]])
-        one.task, one.status = task, "published"
+        one.task, one.status, self.withheld = task, "published", None
         self.ready.pop(task.id, None)
         self.to_continue.pop(task.id, None)
         self.outstanding[task.id] = None
+        self._spending(one, task)
         self.steps.append(publish_step(task))
 
     def _taken(self, result: Result) -> None:
         one = self.tasks[result.task_id]
         one.result, one.status = result, result.status
         self.outstanding.pop(one.id, None)
+        self._spent(one, result)
         reason = self.cancelled.pop(one.id, None) if self.cancel_reason is None else self.cancel_reason
-        if result.final:
+        shortage = self._shortage(one, result) if reason is None else None
+        if shortage is not None:
+            self._unfunded(one, shortage)
+        elif result.final:
             self._final(one)
         elif reason is not None:  # it went on to ask before it saw that it was cancelled
             one.status = "asking"
@@ -134,14 +164,37 @@ class RequestState(Tasks):
         one.task, one.status, one.paused, one.accepted = task, "published", False, None
         self.cancelled.pop(one.id, None)
         self.outstanding[task.id] = None
+        self._spending(one, task)
         self.status, self.ended_at, self.reason = "running", None, ""
 
-    def _answered(self, key: str, text: str) -> None:
-        if key not in self.answers:
+    def _questions(self, kind: str, data: Mapping[str, Any]) -> None:
+        if kind == facts.ASKING:
+            asked = Asked.from_json(data["question"])
+            self.asked[asked.id] = asked
+            self.undecided.pop(asked.about, None)
+            return
+        key, text = str(data["key"]), str(data["text"])
+        if key.startswith(questions.KEY):
+            self._decided(self.asked.get(key.removeprefix(questions.KEY)), text, data)
+        elif key not in self.answers:
             self.answers[key] = text
             one = self.tasks.get(key.rpartition(":")[0])
             if one is not None and one.status == "asking":
                 self._see_whether_answered(one)
+
+    def _decided(self, asked: Asked | None, text: str, data: Mapping[str, Any]) -> None:
+        if asked is None or asked.answer is not None:
+            return
+        asked.answer, asked.data = text, data
+        if asked.kind == "gate":
+            self._decided_gate(asked)
+        elif asked.kind == "budget":
+            for one in self._decided_budget(asked):
+                one.status = "failed"
+                self._final(one)
+        elif questions.word_of(text)[0] == questions.STOP:
+            self.cancel_reason = "the plan was not approved"
+            self._cancel(self.tasks.values(), self.cancel_reason)
 
     # -- what people want ---------------------------------------------------------------------
 
@@ -177,66 +230,15 @@ class RequestState(Tasks):
         for one in concerned:
             if one.status == "published":
                 self.cancelled[one.id] = reason
-            elif one.status in ("waiting", "asking", "delegating"):
+            elif one.status in ("waiting", "asking", "delegating", "unfunded"):
                 one.status = "cancelled"
                 if one.result is not None:
                     one.result = cancelled(one.result, reason)
                 self._final(one)
 
-    # -- what was committed -------------------------------------------------------------------
-
-    def _work(self, kind: str, data: Mapping[str, Any]) -> None:
-        if kind == facts.WORKSPACE:
-            self.branch.opened(data)
-            return
-        one = self.tasks[data["task"]]
-        self.to_merge.pop(one.id, None)
-        self.steps.append(merge_step(one.id))
-        if kind == facts.MERGED:
-            self._merged(one, data)
-        elif kind == facts.CONFLICT:
-            self._in_conflict(one, data["conflict"])
-        else:
-            self._unmergeable(one, str(data["reason"]))
-
-    def _merged(self, one: TaskState, data: Mapping[str, Any]) -> None:
-        self.branch.moved(data)
-        self._ended(one)
-        if one.resolves is None:
-            return
-        origin = self.tasks[one.resolves]
-        if origin.accepted is None:
-            self._ended(origin)
-        else:  # that was given up, and then somebody had the conflict resolved all the same
-            origin.status, origin.result, origin.accepted = "complete", origin.accepted, None
-            if origin.parent is None:
-                self._ended(origin)
-
-    def _in_conflict(self, one: TaskState, conflict: Mapping[str, Any]) -> None:
-        origin = one if one.resolves is None else self.tasks[one.resolves]
-        if origin is not one:
-            self._ended(one)
-        origin.conflicts += 1
-        if origin.conflicts > RESOLVING_TASKS:
-            self._fail(origin, "conflict", f"{RESOLVING_TASKS} tasks in turn did not resolve it")
-            return
-        resolving = self._add_resolving(origin, conflict)
-        resolving.paused = origin.paused
+    def _made(self, one: TaskState) -> None:
         if self.cancel_reason is not None:
-            self._cancel([resolving], self.cancel_reason)
-
-    def _unmergeable(self, one: TaskState, reason: str) -> None:
-        self._fail(one, "unmerged", reason)
-        if one.resolves is not None:
-            self._fail(self.tasks[one.resolves], "conflict", f"{one.name} ({one.id}) failed: {reason}")
-
-    def _fail(self, one: TaskState, code: str, reason: str) -> None:
-        """What a task committed does not get into the branch, so it is as if it had failed."""
-        if one.result is None or one.accepted is not None:
-            return
-        told = f"its work conflicts with the branch, and {reason}" if code == "conflict" else reason
-        one.accepted, one.result, one.status = one.result, unmerged(one.result, code, told), "failed"
-        self._ended(one)
+            self._cancel([one], self.cancel_reason)
 
     # -- what is so now -----------------------------------------------------------------------
 
@@ -252,6 +254,11 @@ class RequestState(Tasks):
         return self.ended_at is not None
 
     @property
+    def being_cancelled(self) -> bool:
+        """Whether tasks that are to be cancelled have not ended yet."""
+        return bool(self.outstanding) and (self.cancel_reason is not None or bool(self.cancelled))
+
+    @property
     def questions(self) -> list[TaskState]:
         """Tasks that wait for a person's answer; parked ones are not among them."""
         return [
@@ -262,6 +269,30 @@ class RequestState(Tasks):
             and one.result is not None
             and one.result.key not in self.answers
         ]
+
+    @property
+    def open_questions(self) -> list[Asked]:
+        """What Beth herself asked that nobody answered yet."""
+        return [] if self.ended else [one for one in self.asked.values() if one.answer is None]
+
+    @property
+    def planner(self) -> TaskState | None:
+        """The task that makes the plan; None where a workflow was named."""
+        return self.tasks.get(f"{self.id}.{PLANNER}")
+
+    @property
+    def proposal(self) -> Mapping[str, Any] | None:
+        """The plan as it was asked for, made by the planner or edited by a person, as plain values that nobody has
+        checked; None before there is one."""
+        edited = [one.data["plan"] for one in self.asked.values() if one.kind == "plan" and one.data.get("plan")]
+        if edited:
+            return edited[-1]  # type: ignore[no-any-return]  # a JSON object
+        planner = self.planner
+        if planner is None:
+            return self.request.get("plan")
+        made = planner.result.result if planner.result is not None and planner.status == "complete" else None
+        plan = made.get("plan") if isinstance(made, Mapping) else None
+        return plan if isinstance(plan, Mapping) else None
 
     def can_go_on(self, among: Iterable[str]) -> Iterator[TaskState]:
         """Those of these tasks that may be published now: all that nobody paused."""
@@ -274,13 +305,3 @@ class RequestState(Tasks):
         if one is None or one.id not in self.outstanding or result.request_id not in (None, self.id):
             return False
         return result.continuation == one.continuation
-
-
-def publish_step(task: Task) -> str:
-    """How a task's publishing is called among the steps."""
-    return f"publish {task.key}"
-
-
-def merge_step(task_id: str) -> str:
-    """How the merging of a task's work, whatever came of it, is called among the steps."""
-    return f"merge {task_id}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from beth_agent_beth import facts
 from beth_agent_beth.held import HeldRequest, drop, take
 from beth_agent_beth.state import RequestState
@@ -36,6 +38,17 @@ class Steering:
                 await self._pause_or_resume(held, one, token=str(steer))
         await held.append([Fact(facts.PASSED_ON, {"version": steer})], key=f"passed_on:{steer}")
 
+    async def insist(self, held: HeldRequest) -> None:
+        """End the tasks that were to be cancelled, and whose worker died before it did so: once its hold has run out,
+        nobody has them, and perhaps nobody ever will."""
+        state = held.state
+        if state.last_steer > state.passed_on:
+            return  # that is passed on first
+        for one in [state.tasks[task_id] for task_id in state.outstanding]:
+            reason = _cancel_reason(state, one)
+            if reason is not None:
+                await self._cancel(held, one, reason)
+
     async def _pause_or_resume(self, held: HeldRequest, one: TaskState, *, token: str) -> None:
         known = await history.read_history(held.journal, one.id)
         if one.paused == known.paused:
@@ -65,14 +78,16 @@ class Steering:
             ended = known.ended.get(one.continuation)
             if ended is not None:
                 return schema.parse(Result, ended["result"])
-            result = self._cancelled(held.state, one, hold, reason)
+            result = self._cancelled(held.state, one, hold, reason, known.usage)
             fact = Fact(history.ENDED, {"continuation": one.continuation, "result": result.to_json()})
             await journal.append(stream, [fact], key=f"{hold.epoch}:ended", hold=hold)
             return result
         finally:
             await drop(journal, hold)
 
-    def _cancelled(self, state: RequestState, one: TaskState, hold: Hold, reason: str) -> Result:
+    def _cancelled(
+        self, state: RequestState, one: TaskState, hold: Hold, reason: str, usage: Mapping[str, float]
+    ) -> Result:
         return schema.parse(
             Result,
             {
@@ -82,6 +97,7 @@ class Steering:
                 "request_id": state.id,
                 "agent": "beth",
                 "epoch": hold.epoch,
+                **({"usage": dict(usage)} if usage else {}),
                 "error": {"code": "cancelled", "message": reason or "cancelled", "retryable": False},
                 "timestamp": timestamp(self._clock.wall()),
             },

@@ -13,7 +13,7 @@ from beth_sdk.messages import Result, Task
 
 @dataclass(slots=True)
 class TaskState:
-    """One task of a request. `status`: waiting, published, asking, delegating, or a final result's."""
+    """One task of a request. `status`: waiting, published, asking, delegating, unfunded, or a final result's."""
 
     id: str
     name: str
@@ -23,6 +23,15 @@ class TaskState:
     gate: bool = False
     description: str | None = None
     parent: str | None = None
+    size: str = "M"
+    weighed: bool = False
+    """Whether it counts among those that are still to be given money."""
+    reason: str | None = None
+    """Why the plan has it."""
+    fix: tuple[str, str] | None = None
+    """Role and task type of whoever fixes what this gate finds, where the plan says it."""
+    recheck: tuple[str, ...] = ()
+    """Other gates that look again after such a fix."""
     status: str = "waiting"
     task: Task | None = None
     """The newest continuation that was published."""
@@ -38,6 +47,14 @@ class TaskState:
     """What that task is told of the conflict."""
     conflicts: int = 0
     """How often its work did not fit together with the branch."""
+    fixes: str | None = None
+    """The task of a gate whose findings this one is to mend."""
+    again_of: str | None = None
+    """The gate of the plan of which this is a later round."""
+    round: int = 0
+    """Of a fix or a later round: which."""
+    hint: str = ""
+    """What a person wants to have said to whoever does this."""
     accepted: Result | None = None
     """What it ended complete with, where its work could not be merged and `result` says so."""
 

@@ -25,6 +25,8 @@ class Tasks:
     """Tasks whose answer or subtasks are there, or that were parked and resumed."""
     to_delegate: dict[str, None] = field(default_factory=dict)
     """Tasks that wait for subtasks which were not all published."""
+    _top: int = 0
+    """The highest number that a task without a parent has."""
     _unmet: dict[str, int] = field(default_factory=dict)
     _needed_by: dict[str, list[str]] = field(default_factory=dict)
     _by_name: dict[str, str] = field(default_factory=dict)
@@ -57,10 +59,17 @@ class Tasks:
                 tuple(task.get("needs", ())),
                 task.get("gate", False),
                 task.get("description"),
+                size=task.get("size", "M"),
+                reason=task.get("reason"),
+                fix=None if task.get("fix") is None else (task["fix"]["agent"], task["fix"]["type"]),
+                recheck=tuple(task.get("recheck", ())),
             )
             self.tasks[one.id] = one
             self._by_name[one.name] = one.id
-        for one in self.tasks.values():
+            self._weigh(one, +1)
+        self._top = len(planned)
+        for task in planned:
+            one = self.tasks[self._by_name[task["name"]]]
             self._unmet[one.id] = len(one.needs)
             for need in one.needs:
                 self._needed_by.setdefault(self._by_name[need], []).append(one.id)
@@ -77,24 +86,44 @@ class Tasks:
 
     def _add_resolving(self, origin: TaskState, conflict: Mapping[str, Any]) -> TaskState:
         """A task that is to make the work of `origin` fit together with the branch."""
-        number = 1 + sum(one.parent is None for one in self.tasks.values())
         again = f"-{origin.conflicts}" if origin.conflicts > 1 else ""
-        one = TaskState(f"{self.id}.{number}", f"{origin.name}-resolve{again}", origin.agent, origin.type)
+        one = self._add_further(f"{origin.name}-resolve{again}", origin.agent, origin.type)
         one.resolves, one.conflict = origin.id, conflict
-        self.tasks[one.id] = one
-        self.ready[one.id] = None
         return one
+
+    def _add_further(self, name: str, agent: str, task_type: str, needs: tuple[str, ...] = ()) -> TaskState:
+        """A task that the plan does not have, ready at once: what it needs is there."""
+        self._top += 1
+        wanted, number = name, 1
+        while name in self._by_name:
+            number += 1
+            name = f"{wanted}.{number}"
+        one = TaskState(f"{self.id}.{self._top}", name, agent, task_type, needs)
+        self.tasks[one.id] = one
+        self._by_name[name] = one.id
+        self.ready[one.id] = None
+        self._weigh(one, +1)
+        return one
+
+    def _made(self, one: TaskState) -> None:
+        """A task that the plan does not have was added, and all is known of it."""
+
+    def _weigh(self, one: TaskState, sign: int) -> None:
+        """Count a task among those that are still to be given money (+1), or no more (-1)."""
+        del one, sign
 
     def _ended(self, one: TaskState) -> None:
         """Let those go on that waited for it; it is merged by now, if there was anything to merge."""
         if one.parent is not None:
             self._open_children[one.parent] -= 1
             self._see_whether_delegated(self.tasks[one.parent])
-        if one.status == "complete" and not one.refuses:
-            for name in self._needed_by.get(one.id, ()):
-                self._unmet[name] -= 1
-                if self._unmet[name] == 0 and self.tasks[name].status == "waiting":
-                    self.ready[name] = None
+
+    def _unlock(self, task_id: str) -> None:
+        """Let those go on that needed this task."""
+        for name in self._needed_by.get(task_id, ()):
+            self._unmet[name] -= 1
+            if self._unmet[name] == 0 and self.tasks[name].status == "waiting":
+                self.ready[name] = None
 
     def _reopened(self, one: TaskState) -> None:
         """An ended subtask is at it again, so its parent waits for it once more."""

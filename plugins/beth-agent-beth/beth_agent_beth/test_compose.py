@@ -83,7 +83,7 @@ def test_a_subtask_belongs_to_its_request_and_its_parent() -> None:
     story.take(delegating(story.publish("r.1"), "Look it up"))
     parent = story.state.tasks["r.1"]
     ((task_id, wanted),) = story.state.next_children(parent)
-    task = compose.child(story.state, parent, task_id, wanted, NOW)
+    task = compose.child(story.state, parent, task_id, wanted, now=NOW)
     assert (task.id, task.agent, task.payload.description) == ("r.1.1", "helper", "Look it up")
     assert task.payload.context is not None
     assert task.payload.context.to_json() == {"epic_id": "r", "parent_task": "r.1"}
@@ -104,7 +104,7 @@ def test_a_subtask_keeps_what_its_parent_says_of_it() -> None:
             "context": {"epic_id": "no", "why": "z"},
         },
     )
-    task = compose.child(story.state, parent, task_id, wanted, NOW)
+    task = compose.child(story.state, parent, task_id, wanted, now=NOW)
     assert task.priority == 0
     assert extra(task)["depth"] == 3
     assert extra(task)["context"] == {"epic_id": "r", "parent_task": "r.1", "why": "z"}
@@ -120,7 +120,7 @@ def test_a_subtask_that_is_what_an_ancestor_does_is_refused_with_the_chain() -> 
     parent = story.state.tasks["r.1.1"]
     ((task_id, wanted),) = story.state.next_children(parent)
     with pytest.raises(LoopRefused) as refused:
-        compose.child(story.state, parent, task_id, wanted, NOW)
+        compose.child(story.state, parent, task_id, wanted, now=NOW)
     assert refused.value.chain == ("r.1.1 (helper)", "r.1.1.1 (helper)")
 
 

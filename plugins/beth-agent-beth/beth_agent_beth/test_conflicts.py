@@ -7,10 +7,12 @@ import pytest
 from beth_agent_beth import facts, requests
 from beth_agent_beth.conftest import Office, Studio, begun, delegating, inputs, result_of, told_of_branch
 from beth_agent_beth.orchestrator import Orchestrator
-from beth_agent_beth.state import RESOLVING_TASKS
+from beth_agent_beth.policy import Policy
 from beth_kit.workspace.clone import TaskClone
 from beth_sdk.journal.base import Fact
 from beth_sdk.messages import Task
+
+RESOLVING_TASKS = Policy().conflict.tasks
 
 STREAM = facts.stream_of("r")
 

@@ -54,16 +54,19 @@ def test_a_failed_task_does_not_cut_off_those_that_still_run() -> None:
     assert ending(story) == ("failed", "a failed: it broke")
 
 
-def test_a_gate_that_wants_changes_fails_the_request() -> None:
+def test_a_gate_that_wants_changes_ends_nothing_while_they_can_be_made() -> None:
     story = Facts(GATE)
     story.take(result_of(story.publish("r.1"), verdict={"decision": "changes_requested"}))
-    assert ending(story) == ("failed", "g: changes requested")
+    assert ending(story) is None
 
 
-def test_a_gate_that_wants_changes_is_the_reason_also_where_others_wait_for_it() -> None:
-    story = Facts(GATE, "after: g")
+@pytest.mark.parametrize("after", [(), ("after: g",)])
+def test_a_gate_whose_fix_failed_is_the_reason_also_where_others_wait_for_it(after: tuple[str, ...]) -> None:
+    story = Facts(GATE, *after)
     story.take(result_of(story.publish("r.1"), verdict={"decision": "changes_requested"}))
-    assert ending(story) == ("failed", "g: changes requested")
+    fix = f"r.{2 + len(after)}"
+    story.take(result_of(story.publish(fix), "failed"))
+    assert ending(story) == ("failed", "g: changes requested; g-fix failed: it broke")
 
 
 def test_a_verdict_of_a_task_that_is_no_gate_decides_nothing() -> None:
@@ -224,6 +227,12 @@ def test_the_summary_has_everything_a_program_asks_for() -> None:
         "tasks",
         "questions",
         "usage",
+        "budget",
+        "withheld",
+        "done",
+        "not_done",
+        "findings",
+        "roles",
         "repository",
         "branch",
         "commit",
@@ -231,7 +240,9 @@ def test_the_summary_has_everything_a_program_asks_for() -> None:
     ]
     assert (summary["request_id"], summary["status"], summary["usage"]) == ("r", "waiting", {"seconds": 1.5})
     assert (summary["repository"], summary["branch"], summary["commit"], summary["commits"]) == (None, None, None, {})
-    assert summary["questions"] == [{"task_id": "r.2", "agent": "b", "text": "Which?", "options": ["red", "blue"]}]
+    assert summary["questions"] == [
+        {"task_id": "r.2", "kind": "task", "agent": "b", "text": "Which?", "options": ["red", "blue"]}
+    ]
     assert summary["tasks"][0] == {
         "task_id": "r.1",
         "name": "a",
@@ -252,4 +263,6 @@ def test_the_summary_has_everything_a_program_asks_for() -> None:
 def test_a_question_without_words_is_still_told() -> None:
     story = Facts()
     story.take(result_of(story.publish("r.1"), "needs_input"))
-    assert summary_of(story.state)["questions"] == [{"task_id": "r.1", "agent": "a", "text": "", "options": []}]
+    assert summary_of(story.state)["questions"] == [
+        {"task_id": "r.1", "kind": "task", "agent": "a", "text": "", "options": []}
+    ]

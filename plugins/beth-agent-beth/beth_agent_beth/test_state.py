@@ -65,7 +65,8 @@ def test_a_gate_that_wants_changes_holds_back_what_needs_it() -> None:
     gate = {"name": "g", "agent": "g", "type": "act", "gate": True}
     story = Facts(gate, "after: g")
     story.take(result_of(story.publish("r.1"), verdict={"decision": "changes_requested"}))
-    assert ready(story) == []
+    assert ready(story) == ["r.3"]
+    assert (story.state.tasks["r.3"].name, story.state.tasks["r.2"].status) == ("g-fix", "waiting")
     assert story.state.tasks["r.1"].refuses
 
 

@@ -21,11 +21,36 @@ def test_a_workflow_that_comes_with_beth_is_found_by_its_name() -> None:
     plan = workflow.load("feature")
     assert [(task.name, task.needs) for task in plan.task] == [
         ("requirements", []),
-        ("implementation", ["requirements"]),
-        ("verification", ["implementation"]),
+        ("research", ["requirements"]),
+        ("design", ["requirements"]),
+        ("implementation", ["requirements", "research", "design"]),
+        ("verification", ["requirements", "implementation"]),
+        ("security", ["requirements", "implementation"]),
     ]
-    assert plan.roles == ["product-manager", "developer", "tester"]
-    assert plan.task[2].gate
+    assert plan.roles == ["product-manager", "researcher", "ux-designer", "developer", "tester", "security-reviewer"]
+    assert [(task.name, task.recheck) for task in plan.task if task.gate] == [
+        ("verification", []),
+        ("security", ["verification"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "gates"),
+    [
+        ("feature", ["verification", "security"]),
+        ("bug", ["security", "verification"]),
+        ("audit", []),
+        ("design-system", ["design-review", "verification"]),
+    ],
+)
+def test_what_is_built_passes_gates_and_an_audit_has_none(name: str, gates: list[str]) -> None:
+    plan = workflow.load(name)
+    assert [task.name for task in plan.task if task.gate] == gates
+
+
+@pytest.mark.parametrize("name", workflow.names())
+def test_every_task_that_comes_with_beth_says_why_it_is_there(name: str) -> None:
+    assert [task.name for task in workflow.load(name).task if not task.reason] == []
 
 
 @pytest.mark.parametrize("name", workflow.names())
@@ -125,10 +150,10 @@ def test_roles_that_nobody_plays_are_all_named_with_their_places() -> None:
     with pytest.raises(ConfigurationError) as refused:
         workflow.check_roles(plan, {"product-manager", "testr"})
     text = str(refused.value)
-    assert "'developer' ($.task[1].agent)" in text
-    assert "'tester' ($.task[2].agent, did you mean 'testr'?)" in text
+    assert "'developer' ($.task[3].agent)" in text
+    assert "'tester' ($.task[4].agent, did you mean 'testr'?)" in text
     assert "installed: product-manager, testr" in text
 
 
 def test_a_plan_whose_roles_are_all_played_passes() -> None:
-    workflow.check_roles(workflow.load("feature"), {"product-manager", "developer", "tester", "other"})
+    workflow.check_roles(workflow.load("feature"), {*workflow.load("feature").roles, "other"})

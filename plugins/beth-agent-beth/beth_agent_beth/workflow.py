@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from beth_agent_beth.policy import Fixer, Size
 from beth_sdk.errors import ConfigurationError
 from beth_sdk.messages import Id, Role
+
+AUTO = "auto"
+"""In the place of a workflow's name: Beth's own model makes the plan."""
 
 MAX_TASKS = 10_000
 """A plan with more tasks than this is refused as a mistake."""
@@ -29,10 +34,18 @@ class PlannedTask(BaseModel):
     gate: bool = False
     description: str | None = None
     """What this task is about, where it is not the request's own description."""
+    reason: str | None = None
+    """Why the plan has it; for people."""
+    size: Size = "M"
+    """How much of the budget it is given at first."""
+    fix: Fixer | None = None
+    """Who does what this gate asks for; the policy's unless given."""
+    recheck: list[Id] = Field(default_factory=list)
+    """Other gates that look again after a fix which this gate asked for."""
 
 
 class Plan(BaseModel):
-    """The tasks of a request and their dependencies."""
+    """The tasks of a request and their dependencies. `description`: for people, also why it is this plan."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,8 +55,9 @@ class Plan(BaseModel):
 
     @property
     def roles(self) -> list[str]:
-        """The roles it takes, each once, in the order of their first task."""
-        return list(dict.fromkeys(task.agent for task in self.task))
+        """The roles it takes, each once, in the order of their first task; those that it names for fixes last."""
+        fixers = (task.fix.agent for task in self.task if task.fix is not None)
+        return list(dict.fromkeys([*(task.agent for task in self.task), *fixers]))
 
 
 def names() -> list[str]:
@@ -64,9 +78,12 @@ def load(name: str) -> Plan:
             raise ConfigurationError(f"workflow {name}: not UTF-8 text") from None
     known = names()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name, [*known, AUTO], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ConfigurationError(f"no workflow is called {name!r}; there are {', '.join(known)}, or a .toml file{hint}")
+        raise ConfigurationError(
+            f"no workflow is called {name!r}; there are {', '.join(known)}, {AUTO} (Beth's model makes the plan), or a "
+            f".toml file{hint}"
+        )
     return parse((resources.files("beth_agent_beth") / "workflows" / f"{name}.toml").read_text("utf-8"), name)
 
 
@@ -105,21 +122,47 @@ def check(plan: Plan) -> None:
                 raise ConfigurationError(f"plan {plan.name}: {task.name} needs {need!r}, which is no task of it")
         if len(set(task.needs)) < len(task.needs):
             raise ConfigurationError(f"plan {plan.name}: {task.name} needs a task twice")
+        _check_gate(plan, task, by_name)
     if cycle := _cycle(by_name):
         raise ConfigurationError(f"plan {plan.name}: its tasks wait for each other: {' → '.join(cycle)}")
 
 
+def _check_gate(plan: Plan, task: PlannedTask, by_name: dict[str, PlannedTask]) -> None:
+    if not task.gate and (task.fix is not None or task.recheck):
+        raise ConfigurationError(f"plan {plan.name}: {task.name} is no gate, so it has neither fix nor recheck")
+    for other in task.recheck:
+        if other not in by_name or not by_name[other].gate or other == task.name:
+            raise ConfigurationError(f"plan {plan.name}: {task.name} has {other!r} rechecked, which is no other gate")
+
+
 def check_roles(plan: Plan, installed: set[str]) -> None:
     """Raises `ConfigurationError` that names every role of the plan that nobody plays."""
-    missing: dict[str, int] = {}
+    missing: dict[str, str] = {}
     for number, task in enumerate(plan.task):
-        if task.agent not in installed:
-            missing.setdefault(task.agent, number)
+        for role, place in ((task.agent, "agent"), (task.fix.agent if task.fix else task.agent, "fix.agent")):
+            if role not in installed:
+                missing.setdefault(role, f"$.task[{number}].{place}")
     if not missing:
         return
     there = ", ".join(sorted(installed)) or "none"
-    named = ", ".join(f"{role!r} ($.task[{number}].agent{_near(role, installed)})" for role, number in missing.items())
+    named = ", ".join(f"{role!r} ({place}{_near(role, installed)})" for role, place in missing.items())
     raise ConfigurationError(f"plan {plan.name}: no installed agent plays {named}; installed: {there}")
+
+
+def check_team(plan: Plan, team: Iterable[Mapping[str, Any]]) -> None:
+    """As `check_roles`, for a team as a request knows it; also refuses a task of a type that its role does not take.
+    An empty team is one that nobody knows."""
+    members = {name: one for one in team for name in (one["role"], *one.get("aliases", ()))}
+    if not members:
+        return
+    check_roles(plan, set(members))
+    for number, task in enumerate(plan.task):
+        types = members[task.agent].get("task_types")
+        if types and task.type not in types:
+            raise ConfigurationError(
+                f"plan {plan.name}: {task.agent} takes no tasks of type {task.type!r} ($.task[{number}].type"
+                f"{_near(task.type, set(types))}); it takes {', '.join(types)}"
+            )
 
 
 def _near(role: str, installed: set[str]) -> str:

@@ -12,10 +12,13 @@ from typing import Any, TypeVar
 
 import click
 
-from beth_agent_beth import recorded, requests, workflow
+from beth_agent_beth import policy, recorded, requests, workflow
+from beth_agent_beth.commands.limits import OPTIONS, with_default
 from beth_agent_beth.commands.reading import Wanted, read_request
 from beth_agent_beth.models import chosen
-from beth_agent_beth.running import embedded, players, roles
+from beth_agent_beth.policy import Policy
+from beth_agent_beth.roster import BETH, roster
+from beth_agent_beth.running import embedded, players, roles, team
 from beth_kit import places
 from beth_kit.model.choice import MODELS, RECORD, REPLAY, models_variable
 from beth_kit.workspace import source, started_from
@@ -36,9 +39,15 @@ _OPTIONS = (
         "--criteria", "-c", multiple=True, metavar="TEXT", help="An acceptance criterion; may be given several times."
     ),
     click.option(
-        "--workflow", "-w", default="feature", show_default=True, help="A workflow's name, or the path of a .toml file."
+        "--workflow",
+        "-w",
+        default="feature",
+        show_default=True,
+        help="A workflow's name, the path of a .toml file, or auto: Beth's model makes the plan.",
     ),
+    click.option("--approve-plan", is_flag=True, help="Show the plan and ask before anything is done."),
     click.option("--priority", type=click.IntRange(0, 4), default=2, show_default=True, help="0 first … 4 last."),
+    *OPTIONS,
     click.option("--repo", metavar="PATH|URL", help="The git repository to start from; it is only read."),
     click.option("--branch", help="Its branch to start from, instead of what is checked out."),
     click.option(
@@ -65,7 +74,8 @@ class Asked:
     """A request before it is handed in. `environment`: variables for the agents that do it."""
 
     wanted: Wanted
-    plan: workflow.Plan
+    plan: workflow.Plan | None
+    """None: Beth's model makes it."""
     priority: int = 2
     request_id: str | None = None
     repo: Mapping[str, str | None] | None = None
@@ -73,6 +83,16 @@ class Asked:
     environment: Mapping[str, str] = field(default_factory=dict)
     models: Sequence[str] = ()
     order: Sequence[str] = ()
+    team: Sequence[Mapping[str, Any]] = ()
+    policy: Policy | None = None
+    approve_plan: bool = False
+    budget: Mapping[str, Any] | None = None
+    """Limits: `cost_usd`, `tokens`, `seconds`, as far as there are any."""
+
+    @property
+    def needed(self) -> set[str]:
+        """The roles that it takes: all, where any of them may be planned with."""
+        return {BETH, *(str(one["role"]) for one in self.team)} if self.plan is None else set(self.plan.roles)
 
     @property
     def replayed(self) -> bool:
@@ -95,6 +115,10 @@ class Asked:
             environment=self.environment,
             received_at=self.received_at,
             order=self.order,
+            team=self.team,
+            policy=self.policy,
+            approve_plan=self.approve_plan,
+            budget=self.budget,
         )
         if RECORD in self.environment:
             recorded.write(Path(self.environment[RECORD]), await requests.read(journal, name))
@@ -103,7 +127,7 @@ class Asked:
 
 def asked(
     settings: Settings,
-    request: str | None,
+    request: str | Wanted | None,
     *,
     criteria: Sequence[str],
     workflow_name: str,
@@ -115,8 +139,11 @@ def asked(
     replay: str | None,
     request_id: str | None = None,
     check_roles: bool = True,
+    approve_plan: bool = False,
+    budget: Mapping[str, Any] | None = None,
 ) -> Asked:
     """What the options mean; with `check_roles`, somebody here must play each role of the plan, unless on a server.
+    `budget`: `cost_usd`, `tokens`, `seconds`; money that is not said is the policy's, None is no limit.
 
     Raises `UsageError`, `ConfigurationError`, `WorkspaceError` before anything is written."""
     if (models or record or replay) and not embedded(settings):
@@ -128,27 +155,43 @@ def asked(
     if replay is not None:
         _refuse_beside_replay()
         again = _again(settings, Path(replay).absolute())
-        if check_roles:
+        if check_roles and again.plan is not None:
             _check_roles(again.plan, settings)
         return again
     if request is None:
         raise click.UsageError("say what shall be done: REQUEST, or a FILE that holds it")
     if branch is not None and repo is None:
         raise click.UsageError("--branch names a branch of --repo, which is missing")
-    wanted = read_request(request, criteria)
-    plan = workflow.load(workflow_name)
-    if check_roles:
+    wanted = request if isinstance(request, Wanted) else read_request(request, criteria)
+    plan = None if workflow_name == workflow.AUTO else workflow.load(workflow_name)
+    if check_roles and plan is not None:
         _check_roles(plan, settings)
+    goes_by = policy.load(os.environ)
+    here = roster(team()[0]) if embedded(settings) else []
     environment: dict[str, str] = {}
     if models:
-        chosen(players(set(plan.roles)), settings, os.environ, models)  # says what is wrong with them
+        needed = {BETH, *roles()} if plan is None else set(plan.roles)
+        chosen(players(needed), settings, os.environ, models)  # says what is wrong with them
         environment[MODELS] = models_variable(models, os.environ)
     if record is not None:
         folder = Path(record).absolute()
         recorded.check_folder(folder, request_id)
         environment[RECORD] = str(folder)
     start = None if repo is None else asyncio.run(_start(repo, branch))
-    return Asked(wanted, plan, priority, request_id, start, None, environment, tuple(models))
+    return Asked(
+        wanted,
+        plan,
+        priority,
+        request_id,
+        start,
+        None,
+        environment,
+        tuple(models),
+        team=here,
+        policy=goes_by,
+        approve_plan=approve_plan,
+        budget=with_default(budget, goes_by.budget),
+    )
 
 
 @contextmanager
@@ -200,6 +243,9 @@ def _again(settings: Settings, folder: Path) -> Asked:
         found.received_at,
         {REPLAY: str(folder)},
         order=found.order,
+        team=found.team,
+        policy=found.policy,
+        budget=found.budget,
     )
 
 

@@ -14,8 +14,11 @@ import click
 
 from beth_agent_beth import recorded, requests, view
 from beth_agent_beth.commands.asking import asked, request_options, told_by_environment
+from beth_agent_beth.commands.conversing import answered, input_option, somebody_there
 from beth_agent_beth.commands.exits import exit_code
 from beth_agent_beth.commands.leaving import leave
+from beth_agent_beth.commands.limits import limits
+from beth_agent_beth.completing import OPEN
 from beth_agent_beth.display import Display, display_for
 from beth_agent_beth.models import check, chosen, rows
 from beth_agent_beth.outcome import summary_of
@@ -35,6 +38,7 @@ from beth_sdk.settings import Settings
 
 @click.command()
 @request_options
+@input_option
 @bus_option
 @json_option
 def run(
@@ -42,12 +46,17 @@ def run(
     *,
     criteria: tuple[str, ...],
     workflow: str,
+    approve_plan: bool,
     priority: int,
+    max_cost: float | str | None,
+    max_tokens: int | None,
+    max_time: float | None,
     repo: str | None,
     branch: str | None,
     models: tuple[str, ...],
     record: str | None,
     replay: str | None,
+    no_input: bool,
     bus: str | None,
     as_json: bool,
 ) -> None:
@@ -67,31 +76,39 @@ def run(
         request,
         criteria=criteria,
         workflow_name=workflow,
+        approve_plan=approve_plan,
         priority=priority,
+        budget=limits(max_cost, max_tokens, max_time),
         repo=repo,
         branch=branch,
         models=models,
         record=record,
         replay=replay,
     )
-    needed = set(request_.plan.roles)
-    _to_its_end(settings, request_.submit, needed, request_.environment, request_.models, as_json=as_json)
+    _to_its_end(
+        settings,
+        request_.submit,
+        request_.needed,
+        request_.environment,
+        request_.models,
+        no_input=no_input,
+        as_json=as_json,
+    )
 
 
 @click.command()
-@click.argument("name", metavar="[REQUEST|TASK]", required=False)
+@click.argument("name", metavar="[REQUEST|TASK]", required=False, shell_complete=OPEN)
+@input_option
 @bus_option
 @json_option
-def resume(name: str | None, bus: str | None, as_json: bool) -> None:
+def resume(name: str | None, *, no_input: bool, bus: str | None, as_json: bool) -> None:
     """Go on with a request that was interrupted, paused or answered; without a name, with the newest that is open."""
     settings = settings_from(bus)
     state = asyncio.run(_going_on(settings, name))
 
-    async def go_on(bus: Bus, journal: Journal) -> str:
-        return await requests.reopen(bus, journal, name or state.id)
-
     needed = set() if state.ended else requests.roles_of(state)
-    _to_its_end(settings, go_on, needed, state.request.get("environment", {}), as_json=as_json)
+    environment = state.request.get("environment", {})
+    _to_its_end(settings, _again(name or state.id), needed, environment, no_input=no_input, as_json=as_json)
 
 
 async def _going_on(settings: Settings, name: str | None) -> RequestState:
@@ -107,6 +124,7 @@ def _to_its_end(
     environment: Mapping[str, str],
     models: Sequence[str] = (),
     *,
+    no_input: bool,
     as_json: bool,
 ) -> None:
     """`needed`: the roles that it takes; `environment`: what their agents are told by variables."""
@@ -118,11 +136,29 @@ def _to_its_end(
         began = time.monotonic()
         if choices and not as_json:
             click.echo(table(choices))
-        with display_for(json=as_json, clock=clock) as display:
-            ending = asyncio.run(_drive(settings, clock, opening, display))
+        while True:
+            with display_for(json=as_json, clock=clock) as display:
+                ending = asyncio.run(_drive(settings, clock, opening, display))
+            if not asked_right_there(settings, ending, no_input=no_input, as_json=as_json):
+                break
+            opening = _again(ending.state.id)
     if here and RECORD in environment:
         _record(Path(environment[RECORD]), ending.state, clock)
     tell(ending, time.monotonic() - began, as_json=as_json, models=rows(choices))
+
+
+def asked_right_there(settings: Settings, ending: Ending, *, no_input: bool, as_json: bool) -> bool:
+    """Ask what a request waits for, if somebody is there; returns whether it can go on."""
+    if ending.interrupted or ending.state.ended or not somebody_there(no_input=no_input, as_json=as_json):
+        return False
+    return answered(settings, ending.state)
+
+
+def _again(name: str) -> Opening:
+    async def go_on(bus: Bus, journal: Journal) -> str:
+        return await requests.reopen(bus, journal, name)
+
+    return go_on
 
 
 def _record(folder: Path, state: RequestState, clock: SystemClock) -> None:

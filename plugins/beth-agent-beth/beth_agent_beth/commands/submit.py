@@ -9,6 +9,7 @@ import click
 
 from beth_agent_beth import requests
 from beth_agent_beth.commands.asking import asked, request_options
+from beth_agent_beth.commands.limits import limits
 from beth_sdk.cli.options import bus_option, json_option, note, ports, settings_from
 from beth_sdk.errors import ConfigurationError
 
@@ -23,7 +24,11 @@ def submit(
     *,
     criteria: tuple[str, ...],
     workflow: str,
+    approve_plan: bool,
     priority: int,
+    max_cost: float | str | None,
+    max_tokens: int | None,
+    max_time: float | None,
     repo: str | None,
     branch: str | None,
     models: tuple[str, ...],
@@ -46,7 +51,9 @@ def submit(
         request,
         criteria=criteria,
         workflow_name=workflow,
+        approve_plan=approve_plan,
         priority=priority,
+        budget=limits(max_cost, max_tokens, max_time),
         repo=repo,
         branch=branch,
         models=models,
