@@ -1,4 +1,4 @@
-"""Writes the reference pages that are made from the code: environment variables, commands, buses."""
+"""Writes the reference pages that are made from the code: environment variables, commands, buses, messages, hooks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from beth_sdk.bus.base import Capabilities
 from beth_sdk.cli.main import beth
 from beth_sdk.plugins import VARIABLES as GROUP
 from beth_sdk.variables import VARIABLES, DeclaredVariable, Variable
+from scripts import reference_contract
 from scripts.workspace import ROOT, packages
 
 FOLDER = ROOT / "docs" / "reference"
@@ -144,7 +145,18 @@ def _capabilities() -> dict[str, Capabilities]:
     return found
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"environment.md": environment, "commands.md": commands, "buses.md": buses}
+def _noted(made: Callable[[], list[str]]) -> Callable[[], str]:
+    return lambda: "\n".join([NOTE, "", *made()]) + "\n"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "environment.md": environment,
+    "commands.md": commands,
+    "buses.md": buses,
+    "fields.md": _noted(reference_contract.fields),
+    "manifest.md": _noted(reference_contract.manifest),
+    "hooks.md": _noted(reference_contract.hooks),
+}
 """By file name, under docs/reference/."""
 
 if __name__ == "__main__":
