@@ -1,0 +1,1 @@
+"""The product manager of Beth's team: the manifest `agent.toml`, its prompts, schemas and skills."""

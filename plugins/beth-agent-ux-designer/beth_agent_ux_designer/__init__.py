@@ -1,0 +1,1 @@
+"""The UX designer of Beth's team: the manifest `agent.toml`, its prompts, schemas and skills."""
