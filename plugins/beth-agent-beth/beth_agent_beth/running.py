@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import os
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,17 @@ from typing import Any
 from beth_agent_beth import requests
 from beth_agent_beth.display import Display
 from beth_agent_beth.following import follow
+from beth_agent_beth.models import lacks
 from beth_agent_beth.outcome import waits_for_a_person
 from beth_agent_beth.signals import Interrupts
 from beth_agent_beth.state import RequestState
+from beth_sdk import logs
 from beth_sdk.bus.base import Bus
-from beth_sdk.clock import Clock
+from beth_sdk.clock import Clock, SystemClock
 from beth_sdk.errors import BethError, ConfigurationError, PluginError
-from beth_sdk.journal.base import Journal
+from beth_sdk.history import TaskHistory, read_history
+from beth_sdk.journal.base import Entry, Journal
+from beth_sdk.messages import Event
 from beth_sdk.plugins import InstalledAgent, discover_agents
 from beth_sdk.settings import Settings
 from beth_sdk.worker.host import Host
@@ -32,6 +37,12 @@ KILL_GRACE = 2.0
 
 SAY_SO = 1.0
 """Seconds of waiting for other requests' tasks after which it is said."""
+
+QUIET = 30.0
+"""Seconds without a fact or an event after which a watcher is told that nobody may be at work."""
+
+MOST_BEGUN = 100
+"""Tasks whose journal is looked at for how long they have been at work; of more, only what events tell."""
 
 Opening = Callable[[Bus, Journal], Coroutine[Any, Any, str]]
 """What to do first; returns the request's id."""
@@ -93,6 +104,26 @@ async def run_here(settings: Settings, clock: Clock, opening: Opening, display: 
         return ending
 
 
+def play(host: Host, agents: Iterable[InstalledAgent], needed: set[str]) -> list[str]:
+    """Start these agents here; returns what is to be said of those that cannot be. Raises `PluginError` where that is
+    Beth, or plays a role that is `needed`. One that is not and whose model lacks a key is left out, which only the log
+    says: whoever needs it hears of it before."""
+    left_out = []
+    for agent in agents:
+        wanted = bool(_queues_of(agent) & {ROLE, *needed})
+        lacking = None if wanted else lacks(agent, host.settings, os.environ)
+        if lacking is not None:
+            logs.get("beth.run").info("left out", role=agent.role, reason=lacking)
+            continue
+        try:
+            host.play(agent)
+        except PluginError as error:
+            if wanted:
+                raise
+            left_out.append(f"left out: {error}")
+    return left_out
+
+
 class _Here:
     """One request in this process."""
 
@@ -120,6 +151,7 @@ class _Here:
                     cursor=cursor,
                     seen=display.event,
                     changed=display.state,
+                    folded=display.fact,
                     over=lambda state: self._left or _over(state),
                 )
             )
@@ -128,13 +160,7 @@ class _Here:
         return await self._until_over(watching, state)
 
     def _play(self, working: list[InstalledAgent], needed: set[str]) -> None:
-        for agent in working:
-            try:
-                self._host.play(agent)
-            except PluginError as error:
-                if _queues_of(agent) & {ROLE, *needed}:
-                    raise
-                self._display.say([f"left out: {error}"])
+        self._display.say(play(self._host, working, needed))
         missing = needed.difference(*(_queues_of(agent) for agent in working))
         if missing:
             self._display.say([f"no installed agent plays {', '.join(sorted(missing))}; those tasks wait"])
@@ -193,10 +219,22 @@ async def _stopped(host: Host, clock: Clock, display: Display, interrupts: Inter
     return stopping.done()
 
 
-async def watch(bus: Bus, journal: Journal, request_id: str, display: Display) -> Ending:
-    """Watch a request that others run, until it has ended or waits for a person. Ctrl-C only ends the watching."""
+async def watch(
+    bus: Bus,
+    journal: Journal,
+    request_id: str,
+    display: Display,
+    *,
+    clock: Clock | None = None,
+    told: bool = False,
+) -> Ending:
+    """Watch a request that others run, until it has ended or waits for a person. Ctrl-C only ends the watching. `told`:
+    that nobody seems to be at work was said already."""
     cursor = await bus.tail("events")
     state = await requests.read(journal, request_id)
+    quiet = _Quiet(display, state)
+    for task_id in list(state.outstanding)[:MOST_BEGUN]:
+        quiet.begun(task_id, await read_history(journal, task_id))
     display.state(state)
     with Interrupts() as interrupts:
         watching = asyncio.ensure_future(
@@ -205,16 +243,54 @@ async def watch(bus: Bus, journal: Journal, request_id: str, display: Display) -
                 journal,
                 state,
                 cursor=cursor,
-                seen=display.event,
+                seen=quiet.event,
                 changed=display.state,
+                folded=quiet.fact,
                 over=_over,
             )
         )
         stop = asyncio.ensure_future(interrupts.first.wait())
+        listening = asyncio.ensure_future(quiet.listen(clock or SystemClock(), told=told))
         await asyncio.wait({watching, stop}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
+        listening.cancel()
         if watching.done():
             return Ending(watching.result())
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         return Ending(state, interrupted=True)
+
+
+class _Quiet:
+    """Says once that nothing happens: who is at work elsewhere cannot be seen from here."""
+
+    def __init__(self, display: Display, state: RequestState) -> None:
+        self._display = display
+        self._state = state
+        self._heard = False
+        self._at_work: set[str] = set()
+
+    def begun(self, task_id: str, history: TaskHistory) -> None:
+        if history.newest is not None and history.newest.outcome == "died":  # or goes on
+            self._at_work.add(task_id)
+        self._display.begun(task_id, history)
+
+    def event(self, event: Event) -> None:
+        self._heard = True
+        if event.task_id is not None and event.kind == "accepted":
+            self._at_work.add(event.task_id)
+        self._display.event(event)
+
+    def fact(self, entry: Entry) -> None:
+        self._heard = True
+        self._display.fact(entry)
+
+    async def listen(self, clock: Clock, *, told: bool) -> None:
+        """Wait until it is to be said. A task that somebody has begun may be quiet for longer: a model thinks."""
+        while not told:
+            self._heard = False
+            await clock.sleep(QUIET)
+            if not self._heard and self._at_work.isdisjoint(self._state.outstanding):
+                said = f"nothing has happened for {QUIET:.0f} s: where no Beth runs, `beth up` starts all agents"
+                self._display.say([said])
+                told = True

@@ -14,6 +14,12 @@ take."""
 
 def leave(code: int) -> NoReturn:
     """Exit with this code, soon."""
+    end_soon(code)
+    raise SystemExit(code)
+
+
+def end_soon(code: int) -> None:
+    """Have this process end with this code even where it could not by itself."""
 
     def at_once() -> None:
         sys.stdout.flush()
@@ -23,4 +29,3 @@ def leave(code: int) -> NoReturn:
     timer = threading.Timer(EXIT_GRACE, at_once)
     timer.daemon = True
     timer.start()
-    raise SystemExit(code)
