@@ -167,7 +167,9 @@ def asked(
     if check_roles and plan is not None:
         _check_roles(plan, settings)
     goes_by = policy.load(os.environ)
-    here = roster(team()[0]) if embedded(settings) else []
+    # Who hands a request in for agents elsewhere does not know who they are; a planner has to know somebody.
+    known = plan is None or (check_roles and embedded(settings))
+    here = roster(team()[0]) if known else []
     environment: dict[str, str] = {}
     if models:
         needed = {BETH, *roles()} if plan is None else set(plan.roles)
@@ -227,6 +229,9 @@ async def _start(repo: str, branch: str | None) -> dict[str, str | None]:
             )
         return {"source": where, "branch": branch, "commit": await source.newest(where, branch)}
     except WorkspaceError as error:
+        if "not appear to be a git repository" in str(error):
+            made = "name one, or make it one: git init, git add, git commit"
+            raise ConfigurationError(f"--repo {repo}: it is no git repository; {made}") from None
         raise ConfigurationError(f"--repo {error}") from None
 
 
