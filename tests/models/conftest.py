@@ -13,7 +13,7 @@ import pytest
 
 from tests.models import scripts, watch
 from tests.models.provider import Provider, providing
-from tests.models.team import Ran, Team, a_folder, models
+from tests.models.team import WORKFLOW, Ran, Team, a_folder, models
 
 KEYS = {
     "OPENAI_API_KEY": "sk-canary-of-openai-6b1f09",
@@ -51,7 +51,7 @@ def done() -> Iterator[Done]:
         team = Team(folder)
         recording, connections = folder / "recording", folder / "connections"
         watch.install(team.site, connections)
-        given = ["run", scripts.WHAT, *models(scripts.MODELS), "--record", str(recording), "--json"]
+        given = ["run", scripts.WHAT, *WORKFLOW, *models(scripts.MODELS), "--record", str(recording), "--json"]
         told = {**KEYS, "LLM_BASE_URL": provider.url, "LLM_TIMEOUT": TIMEOUT}
         ran = team.beth("home", *given, variables=told)
         assert ran.code == 0, ran.stdout + ran.stderr

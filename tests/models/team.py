@@ -18,7 +18,19 @@ from typing import Any
 from beth_kit.sandbox import probe
 
 ROLES = {"product-manager": "prd", "developer": "implement", "tester": "verify"}
-"""The roles of the workflow `feature`, each with the type of its task."""
+"""Each with the type of its task."""
+
+WORKFLOW = ("--workflow", "three.toml")
+"""The option that has them work, one after the other."""
+
+_PLAN = """\
+name = "three"
+task = [
+  {name = "requirements", agent = "product-manager", type = "prd"},
+  {name = "implementation", agent = "developer", type = "implement", needs = ["requirements"]},
+  {name = "verification", agent = "tester", type = "verify", needs = ["implementation"], gate = true},
+]
+"""
 
 SECONDS = 240.0
 """How long a command may take."""
@@ -58,6 +70,7 @@ class Team:
     variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        (self.folder / WORKFLOW[1]).write_text(_PLAN, encoding="utf-8")
         for role, task_type in ROLES.items():
             self._install(role, task_type)
 

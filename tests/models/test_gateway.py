@@ -12,7 +12,7 @@ import pytest
 from tests.models import scripts, watch
 from tests.models.gateway import KEY, behind, gateway
 from tests.models.provider import Provider, providing
-from tests.models.team import Ran, Team, a_folder, models
+from tests.models.team import WORKFLOW, Ran, Team, a_folder, models
 from tests.models.wires import WIRES, costs
 
 pytestmark = [pytest.mark.service("litellm-proxy"), pytest.mark.slow, pytest.mark.timeout(300)]
@@ -65,7 +65,7 @@ def done() -> Iterator[Done]:
         with gateway(folder / "gateway", upstream) as url:
             names = {role: f"gateway/{role}" for role in scripts.MODELS}
             told = {"LLM_BASE_URL": url, "LLM_API_KEY": KEY}
-            ran = team.beth("home", "run", scripts.WHAT, *models(names), "--json", variables=told)
+            ran = team.beth("home", "run", scripts.WHAT, *WORKFLOW, *models(names), "--json", variables=told)
         assert ran.code == 0, ran.stdout + ran.stderr
         yield Done(team, provider, ran, (folder / "connections").read_text(), url)
 
@@ -111,7 +111,7 @@ def test_mock_responses_drive_tools_to_a_result_and_a_model_that_only_talks_ends
         with gateway(folder / "gateway", [mocked("calls", finish), mocked("talks")]) as url:
             names = {"product-manager": "gateway/calls", "developer": "gateway/talks", "tester": "gateway/calls"}
             told = {"LLM_BASE_URL": url, "LLM_API_KEY": KEY}
-            ran = team.beth("home", "run", scripts.WHAT, *models(names), "--json", variables=told)
+            ran = team.beth("home", "run", scripts.WHAT, *WORKFLOW, *models(names), "--json", variables=told)
     assert ran.code == 1
     first, second, third = ran.json["tasks"]
     assert (first["status"], first["result"]) == ("complete", {"summary": "as the gateway says"})

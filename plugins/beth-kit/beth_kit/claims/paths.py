@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 _FOLDERS = frozenset({"test", "tests", "__tests__", "__mocks__", "spec", "specs", "e2e", "cypress", "testdata"})
 _NAMES = (
-    *("test_*.py", "*_test.py", "*_tests.py", "tests.py", "conftest.py", "doctest_*.py"),
+    *("test_*.py", "*_test.py", "*_tests.py", "tests.py", "conftest.py"),
     *("*.test.[cm][jt]s", "*.test.[jt]s", "*.test.[jt]sx", "*.spec.[cm][jt]s", "*.spec.[jt]s", "*.spec.[jt]sx"),
     *("*.cy.[jt]s", "*.cy.[jt]sx", "*.snap", "*_test.go", "*_test.rs", "*_spec.rb", "*_test.rb", "*.feature"),
     *("*Test.java", "*Tests.java", "*IT.java", "Test*.java", "*Test.kt", "*Tests.kt", "*Tests.cs", "*Test.cs"),

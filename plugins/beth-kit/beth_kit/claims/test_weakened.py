@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import time
 
 import pytest
 
@@ -380,8 +381,8 @@ DELETED = work_of({"tests/test_a.py": PYTEST}, {})
 IGNORED = work_of({"src/a.py": "x"}, {"src/a.py": "x  # noqa: E1"})
 
 
-def test_an_objection_says_where_and_how_it_may_be_declared() -> None:
-    told = objection(GONE, []) or ""
+async def test_an_objection_says_where_and_how_it_may_be_declared() -> None:
+    told = await objection(GONE, []) or ""
     assert "- tests/test_a.py:4: the test 'test_login' is gone" in told
     assert "removed_tests" in told
 
@@ -396,12 +397,21 @@ def test_an_objection_says_where_and_how_it_may_be_declared() -> None:
         (IGNORED, "src/a.py: noqa E1"),
     ],
 )
-def test_what_is_declared_goes_through(work: Work, said: str) -> None:
-    assert objection(work, [{"test": said, "reason": "the feature is gone by criterion 3"}]) is None
+async def test_what_is_declared_goes_through(work: Work, said: str) -> None:
+    assert await objection(work, [{"test": said, "reason": "the feature is gone by criterion 3"}]) is None
 
 
 @pytest.mark.parametrize(
     ("work", "said"), [(GONE, "test_login_again"), (GONE, "tests/test_a.py"), (DELETED, "test_login")]
 )
-def test_what_is_declared_by_another_name_does_not(work: Work, said: str) -> None:
-    assert objection(work, [{"test": said, "reason": "because"}]) is not None
+async def test_what_is_declared_by_another_name_does_not(work: Work, said: str) -> None:
+    assert await objection(work, [{"test": said, "reason": "because"}]) is not None
+
+
+def test_a_change_of_very_many_tests_takes_no_time() -> None:
+    before = "".join(f"def test_old_{n}() -> None:\n    assert old({n}) == {n}\n" for n in range(400))
+    after = before.replace("old", "new")
+    began = time.monotonic()
+    (one, *_) = found({"test_a.py": before}, {"test_a.py": after})
+    assert one == "test_a.py:1: the test 'test_old_0' is gone"
+    assert time.monotonic() - began < 20

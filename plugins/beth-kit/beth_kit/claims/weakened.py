@@ -1,7 +1,8 @@
-"""Finds where a change weakens what checks it: tests that are gone, skipped or empty, checks switched off. Pure."""
+"""Finds where a change weakens what checks it: tests that are gone, skipped or empty, checks switched off."""
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,10 @@ _ASSERTS = re.compile(
 )
 
 
+MOST_COMPARED = 20_000
+"""Pairs of tests that are compared by their code: where a change has more, names alone tell what became of each."""
+
+
 @dataclass(frozen=True, slots=True)
 class Weakening:
     """One place where less is checked than before. `what` says it in words, with file and line; `names` are those it
@@ -38,11 +43,13 @@ def weakened(work: Work) -> list[Weakening]:
     return [*_tests(work), *marks_weakened(work), *settings_weakened(work)]
 
 
-def objection(work: Work, declared: Sequence[Mapping[str, Any]]) -> str | None:
+async def objection(work: Work, declared: Sequence[Mapping[str, Any]]) -> str | None:
     """What to tell a model whose change weakens something that `declared`, its `removed_tests`, does not name; None
     where there is nothing to object to."""
     said = [str(one.get("test", "")) for one in declared]
-    found = [one.what for one in weakened(work) if not any(_declares(text, one.names) for text in said)]
+    # In a thread: a change may be large, and the worker renews its hold meanwhile.
+    weaker = await asyncio.to_thread(weakened, work)
+    found = [one.what for one in weaker if not any(_declares(text, one.names) for text in said)]
     if not found:
         return None
     return (
@@ -84,6 +91,8 @@ def _paired(before: Sequence[Case], after: Sequence[Case]) -> tuple[list[tuple[C
             else:
                 still.append(case)
         gone, left = still, [case for cases in by_key.values() for case in cases]
+    if len(gone) * len(left) > MOST_COMPARED:
+        return pairs, gone
     still = []
     for case in gone:
         near = _most_alike(case, left)

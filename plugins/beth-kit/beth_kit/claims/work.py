@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from beth_kit.claims.patch import FilePatch, parse
 from beth_kit.claims.paths import Place
@@ -65,8 +64,10 @@ async def is_commit(ctx: KitContext, name: str) -> bool:
 
 async def _texts(reader: TreeReader, paths: Iterable[str | None]) -> dict[str, str]:
     found = {}
-    for path in filter(partial(_is_there, set(await reader.files())), paths):
-        assert path is not None
+    files = set(await reader.files())
+    for path in paths:
+        if path is None or path not in files:
+            continue
         try:
             content = await reader.read(path)
         except TooLong:
@@ -74,7 +75,3 @@ async def _texts(reader: TreeReader, paths: Iterable[str | None]) -> dict[str, s
         if b"\0" not in content:
             found[path] = content.decode("utf-8", "replace")
     return found
-
-
-def _is_there(files: set[str], path: str | None) -> bool:
-    return path in files
