@@ -38,6 +38,7 @@ Errors carry their data as attributes, so that callers never parse a message.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
@@ -173,7 +174,9 @@ class UnknownRole(ConfigurationError):
     def __init__(self, role: str, known: Sequence[str]) -> None:
         self.role = role
         self.known = tuple(known)
-        super().__init__(f"no installed agent plays {role!r}; installed: {', '.join(self.known) or 'none'}")
+        near = difflib.get_close_matches(role, self.known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        super().__init__(f"no installed agent plays {role!r}; installed: {', '.join(self.known) or 'none'}{hint}")
 
 
 # -- bus --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from beth_sdk.messages import TOPIC_PATTERN
+from beth_sdk.patterns import TOPIC_PATTERN
 
 _NUMBER = r"[0-9]{1,9}(?:\.[0-9]{1,3})?"
 DURATION_PATTERN = rf"^(?:{_NUMBER}|(?:{_NUMBER}(?:ms|[dhms])){{1,5}})$(?!\n)"

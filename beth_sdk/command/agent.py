@@ -19,6 +19,9 @@ from beth_sdk.errors import Rejected, Retryable
 from beth_sdk.manifest import Manifest
 from beth_sdk.messages import Result, Task, WantedTask
 
+COUNTED = ("input_tokens", "output_tokens", "cost_usd", "llm_calls", "tool_calls")
+"""What adds up over the runs of a task. Its seconds are the worker's to count."""
+
 GRACE = 5.0
 """Seconds a command has between SIGTERM and SIGKILL to put things in order."""
 
@@ -50,7 +53,7 @@ class CommandAgent(Agent):
         """Run the command until it comes to a result that ends the task."""
         answers: list[dict[str, Any]] = []
         while True:
-            said = await self._said(task, ctx, answers)
+            said, replayed = await self._said(task, ctx, answers)
             if said is None:
                 return Result.complete({**TAKEN_AS_DONE})
             result = schema.parse(Result, said)
@@ -61,18 +64,28 @@ class CommandAgent(Agent):
                 answers.append(await _delegated(result.tasks, ctx))
             elif result.error is not None and result.status == "rejected":
                 raise Rejected(result.error.message, code=result.error.code, details=dict(result.error.details or {}))
+            elif replayed and _wants_more(task, result):
+                continue  # it has a larger budget now
             else:
                 return result
 
-    async def _said(self, task: Task, ctx: Context, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-        """What a run came to, as its step has it. None: the worker died in it, and a person took it as done."""
+    async def _said(
+        self, task: Task, ctx: Context, answers: Sequence[Mapping[str, Any]]
+    ) -> tuple[dict[str, Any] | None, bool]:
+        """What a run came to, as its step has it, and whether that was an earlier delivery's. None: the worker died in
+        it, and a person took it as done."""
+        replayed = True
 
         async def command() -> dict[str, Any]:
+            nonlocal replayed
+            replayed = False
             return await self._run(task, ctx, answers)
 
         identity = {"task": {"id": task.id, "type": task.type, "payload": task.payload.to_json()}, "answers": answers}
-        said: dict[str, Any] | None = await ctx.step("command", command, repeat=self.manifest.repeat, input=identity)
-        return said
+        said: dict[str, Any] | None = await ctx.step(
+            "command", command, repeat=self.manifest.repeat, input=identity, usage=_usage_of
+        )
+        return said, replayed
 
     async def _run(self, task: Task, ctx: Context, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         try:
@@ -98,6 +111,19 @@ class CommandAgent(Agent):
         if declared is None or declared.output is None:
             return None
         return (self.manifest.directory or Path()) / declared.output
+
+
+def _usage_of(said: Mapping[str, Any] | None) -> dict[str, float]:
+    """What a run says it used up. It knows nothing of the runs before a question or a death."""
+    told = (said or {}).get("usage") or {}
+    return {name: told[name] for name in COUNTED if isinstance(told.get(name), int | float)}
+
+
+def _wants_more(task: Task, result: Result) -> bool:
+    """Whether a run ended because the task's budget did not reach, and more may be had."""
+    more = task.budget is not None and bool(task.budget.more)
+    details = (result.error.details if result.error is not None else None) or {}
+    return more and result.status == "failed" and details.get("limit") == "budget"
 
 
 async def _delegated(tasks: Sequence[WantedTask], ctx: Context) -> dict[str, Any]:

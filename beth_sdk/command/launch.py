@@ -14,7 +14,8 @@ from typing import Any
 from beth_sdk import schema
 from beth_sdk.errors import Fatal, ManifestError
 from beth_sdk.manifest import MANIFEST_NAME, Manifest
-from beth_sdk.messages import ID_PATTERN, Task
+from beth_sdk.messages import Task
+from beth_sdk.patterns import ID_PATTERN
 from beth_sdk.private import folder_mode, make_private
 
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SYSTEMROOT")

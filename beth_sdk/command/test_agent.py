@@ -58,6 +58,54 @@ async def test_the_command_works_in_the_requests_directory(playing: Playing) -> 
     assert (await playing.execute()).result == [directory] * 3
 
 
+# -- what it uses up --------------------------------------------------------------------------
+
+ASK_ONCE = """
+said = json.load(sys.stdin)
+usage = {"usage": {"cost_usd": 0.25, "llm_calls": 1, "model": "own"}}
+if not said["beth"]["answers"]:
+    print(json.dumps({"status": "needs_input", "question": {"text": "How?"}, **usage}))
+else:
+    print(json.dumps({"status": "complete", "result": 1, **usage}))
+"""
+
+
+async def test_what_a_command_says_it_used_adds_up_over_its_runs(playing: Playing) -> None:
+    await playing.set_up(ASK_ONCE)
+    with pytest.raises(Suspended):
+        await playing.execute()
+    await playing.execute(continuation=1, answer={"question": "ask:0", "text": "So"})
+    assert playing.kept.delivered().spending.used == {"cost_usd": 0.5, "llm_calls": 2}
+
+
+SHORT = """
+task = json.load(sys.stdin)
+open('runs', 'a').write('x')
+if task["budget"]["cost_usd"] < 1:
+    details = {"limit": "budget", "dimension": "cost_usd", "spent": 0.1, "wanted": 1.0}
+    print(json.dumps({"status": "failed", "error": {"code": "cost_limit", "message": "over", "details": details}}))
+else:
+    print('"done"')
+"""
+
+
+async def test_a_command_whose_budget_did_not_reach_runs_again_with_a_larger_one(playing: Playing) -> None:
+    await playing.set_up(SHORT)
+    first = await playing.execute(budget={"cost_usd": 0.1, "more": True})
+    assert first.error is not None
+    assert first.error.code == "cost_limit"
+    last = await playing.execute(continuation=1, budget={"cost_usd": 2.0, "more": True})
+    assert (last.status, playing.runs()) == ("complete", 2)
+
+
+async def test_a_command_whose_budget_cannot_grow_is_not_run_again(playing: Playing) -> None:
+    await playing.set_up(SHORT)
+    for continuation in range(2):
+        result = await playing.execute(continuation=continuation, budget={"cost_usd": 0.1})
+        assert result.status == "failed"
+    assert playing.runs() == 1
+
+
 # -- how it fails -----------------------------------------------------------------------------
 
 

@@ -191,7 +191,7 @@ async def test_a_budget_of_time_cuts_a_task_off(bench: Bench) -> None:
 async def test_a_budget_of_which_more_may_be_had_cuts_nothing_off_and_lets_nothing_begin(bench: Bench) -> None:
     async def execute(task: Task, ctx: Context) -> Result:
         bench.clock.advance(100)
-        return await ctx.ask("How?") and Result.complete(1)
+        return Result.complete(await ctx.ask("How?"))
 
     agent = Acting(execute)
     budget = {"seconds": 90.0, "more": True}

@@ -10,10 +10,11 @@ from typing import Any
 
 from beth_kit.workspace.clone import TaskClone
 from beth_kit.workspace.conflict import Conflict
+from beth_kit.workspace.errors import NothingToCommit
 from beth_kit.workspace.repository import RequestRepository
 from beth_sdk.agent import Agent, Context
 from beth_sdk.errors import Retryable
-from beth_sdk.messages import Artifact, Result, Task, WantedTask
+from beth_sdk.messages import Artifact, Result, Task, Verdict, WantedTask
 
 LEDGER = Path(os.environ.get("ACTOR_FOLDER", ".")) / "ledger"
 GATES = LEDGER.parent
@@ -39,7 +40,13 @@ class Actor(Agent):
     async def execute(self, task: Task, ctx: Context) -> Result:
         if any("conflict" in (one.model_extra or {}) for one in task.inputs):
             return await self.resolve(task, ctx)
+        told = task.payload.model_extra or {}
+        if "findings" in told:
+            return await self.fix(task, ctx, str(told.get("hint", "")))
         doing = task.payload.description.split()
+        if doing[0] == "in-clone":
+            await self.clone(task)
+            doing = doing[1:]
         act = getattr(self, doing[0])
         result: Result = await act(task, ctx, *doing[1:])
         return result
@@ -50,6 +57,9 @@ class Actor(Agent):
         shape = await ctx.ask("Which shape?")
         await ctx.step("after", note, f"after-{colour}-{shape}", repeat="safe")
         return Result.complete({"colour": colour, "shape": shape})
+
+    async def choose(self, task: Task, ctx: Context) -> Result:
+        return Result.complete({"chosen": await ctx.ask("Which colour?", ["red", "blue"])})
 
     async def gates(self, task: Task, ctx: Context, *names: str) -> Result:
         for name in names:
@@ -67,6 +77,11 @@ class Actor(Agent):
         results = await ctx.delegate([wanted_task("again", task.payload.description, agent="friend")])
         error = results[0].error
         return Result.complete({"status": results[0].status, "error": error.to_json() if error else None})
+
+    async def want(self, task: Task, ctx: Context, role: str) -> Result:
+        """Have a role do something."""
+        (result,) = await ctx.delegate([wanted_task("wanted", "gates", agent=role)])
+        return Result.complete({"status": result.status, "error": result.error.to_json() if result.error else None})
 
     async def deeper(self, task: Task, ctx: Context, level: str) -> Result:
         results = await ctx.delegate([wanted_task("deeper", f"deeper {int(level) + 1}")])
@@ -103,6 +118,8 @@ class Actor(Agent):
             lines = (clone.directory / name).read_text().splitlines()
             both = sorted(line for line in lines if not line.startswith(("<<<<<<<", "=======", ">>>>>>>")))
             (clone.directory / name).write_text("".join(f"{line}\n" for line in both))
+        if (GATES / "slowly").exists():
+            await ctx.step("resolving", pass_gate, "resolving", repeat="safe")
         note(f"resolved:{task.id}")
         return await self.committed(task, clone)
 
@@ -112,9 +129,35 @@ class Actor(Agent):
         return await TaskClone.open(repository, task.id, branch_of(task).commit)
 
     async def committed(self, task: Task, clone: TaskClone) -> Result:
-        made = await clone.commit(f"Work of {task.id}", role=task.agent)
+        try:
+            made = await clone.commit(f"Work of {task.id}", role=task.agent)
+        except NothingToCommit as nothing:  # a worker that was killed had done it
+            made = nothing.commit
         work = Artifact(kind="git", uri=branch_of(task).uri, ref=clone.ref, commit=made)
         return Result.complete({"commit": made}, artifacts=[work])
+
+    async def judge(self, task: Task, ctx: Context, *decisions: str) -> Result:
+        """As a gate: the first decision in the first round, and so on; the last one ever after."""
+        round_ = int((task.payload.model_extra or {}).get("round", 1))
+        decision = decisions[min(round_, len(decisions)) - 1]
+        note(f"judged:{decision}")
+        finding = {"title": "It is blue", "severity": "high", "place": "colour.txt:1", "detail": "cat colour.txt"}
+        findings = [] if decision == "approved" else [finding]
+        verdict = Verdict.model_validate({"decision": decision, "findings": findings})
+        return Result.complete({"summary": decision}, verdict=verdict)
+
+    async def fix(self, task: Task, ctx: Context, hint: str) -> Result:
+        """What a gate found."""
+        note("fixed")
+        if hint:
+            note(f"hint:{hint.replace(' ', '_')}")
+        return Result.complete({"summary": "fixed"})
+
+    async def pay(self, task: Task, ctx: Context, steps: str) -> Result:
+        """So many steps that cost a dollar each."""
+        for _ in range(int(steps)):
+            await ctx.step("pay", note, "paid", repeat="safe", reserve=1.0, usage=lambda _: {"cost_usd": 1.0})
+        return Result.complete({"paid": int(steps)})
 
     async def large(self, task: Task, ctx: Context) -> Result:
         return Result.complete({"text": "x" * 300_000})

@@ -26,28 +26,52 @@ PATIENCE = 40.0
 """Seconds until a test gives up on something that should have happened; the machine may be busy."""
 
 
+ENDLESS = "echo begun >begun; sleep 4711 & setsid sleep 4712 & sleep 4713"
+"""A command that does not end, with what it puts into the background."""
+
+CRAFTER = """\
+roles:
+  crafter:
+    act:
+      - calls: [{name: bash, arguments: {command: "ENDLESS"}}]
+      - calls: [{name: commit, arguments: {message: Begin}}]
+      - calls: [{name: finish, arguments: {result: {summary: done}}}]
+"""
+"""What the model of the role `crafter` says."""
+
+PLANNER = 'roles: {beth: {plan: [{calls: [{name: bash, arguments: {command: "ENDLESS"}}]}]}}'
+"""What Beth's own says: it looks around for ever."""
+
+
 def install_actors(site: Path) -> None:
-    """A throw-away distribution with the roles `actor`, `friend` (the same program) and `program` (a command)."""
+    """A throw-away distribution with the roles `actor`, `friend` (the same program), `program` (a command) and
+    `crafter` (an agent with a model, in its sandbox)."""
     info = site / "beth_actors-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: beth-actors\nVersion: 1.0\n")
-    roles = ("actor", "friend", "program")
+    roles = ("actor", "friend", "program", "crafter")
+    for name, said in (("crafter", CRAFTER), ("planner", PLANNER)):
+        (site / f"{name}.yaml").write_text(said.replace("ENDLESS", ENDLESS))
     points = "".join(f"{role} = acting_{role}\n" for role in roles)
     (info / "entry_points.txt").write_text(f"[beth.agents]\n{points}")
     for role in roles:
         package = site / f"acting_{role}"
         package.mkdir()
         (package / "__init__.py").write_text('"""An actor."""\n')
-        plays = (
-            'command = ["{python}", "-m", "tests.acceptance.actor"]\nrepeat = "safe"\n'
-            'environment = ["ACTOR_FOLDER", "PYTHONPATH"]'
-            if role == "program"
-            else 'class = "tests.acceptance.actor:Actor"'
-        )
+        plays = {
+            "program": 'command = ["{python}", "-m", "tests.acceptance.actor"]\nrepeat = "safe"\n'
+            'environment = ["ACTOR_FOLDER", "PYTHONPATH"]',
+            "crafter": f'class = "beth_kit:LLMAgent"\nmodel = {{provider = "scripted", name = "{site}/crafter.yaml"}}',
+        }.get(role, 'class = "tests.acceptance.actor:Actor"')
         (package / "agent.toml").write_text(
             f'manifest_version = 1\nrole = "{role}"\ndescription = "acts"\n{plays}\n'
             f'[limits]\nlease = "{LEASE}s"\nconcurrency = 4\n'
         )
+
+
+def task(name: str, agent: str, description: str, needs: str = "", **fields: Any) -> dict[str, Any]:
+    """A task of a plan; `needs`: names of others."""
+    return {"name": name, "agent": agent, "type": "act", "description": description, "needs": needs.split(), **fields}
 
 
 class Cluster:
@@ -68,6 +92,7 @@ class Cluster:
             "MESSAGE_BUS_URL": url,
             "BETH_HOME": str(folder / "home"),
             "BETH_LEASE": f"{LEASE}s",
+            "BETH_MODELS": f"beth=scripted/{site}/planner.yaml",
             "ACTOR_FOLDER": str(folder),
         }
 
@@ -84,17 +109,21 @@ class Cluster:
     # -- processes ----------------------------------------------------------------------------
 
     def up(self, *roles: str) -> None:
-        """Start these roles (default: Beth and the actors), each a process of its own."""
+        """Start these roles (default: Beth and the actors), each a process of its own. `beth#2` is another Beth."""
         for role in roles or ROLES:
             log = (self.folder / f"{role}.log").open("ab")
             self._processes[role] = subprocess.Popen(
-                [sys.executable, "-m", "beth_sdk.cli", "serve", role],
+                [sys.executable, "-m", "beth_sdk.cli", "serve", role.partition("#")[0]],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
             log.close()
+
+    def set(self, name: str, value: str) -> None:
+        """Set a variable for the processes that are started from now on."""
+        self._environment[name] = value
 
     def kill(self, *roles: str) -> None:
         """kill -9 these roles (default: all that run)."""
@@ -123,6 +152,21 @@ class Cluster:
             timeout=60,
             check=False,
         )
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """Run a command of the real CLI beside whatever comes next."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "beth_sdk.cli", *arguments],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that run here."""
+        return [process.pid for process in self._processes.values()]
 
     def log(self, role: str) -> str:
         """What a role's processes logged so far."""
@@ -157,20 +201,27 @@ class Cluster:
         plan = workflow.parse(f'name = "one"\n[[task]]\nname = "only"\nagent = "{agent}"\ntype = "act"\n', "test")
         return await requests.submit(self.bus, self.journal, description, plan=plan, **fields)
 
+    async def submit_tasks(self, *tasks: dict[str, Any], **fields: Any) -> str:
+        """Submit a request of these tasks; see `task`."""
+        plan = workflow.plan_of({"name": "several", "task": list(tasks)}, "test")
+        return await requests.submit(self.bus, self.journal, "Do it all", plan=plan, **fields)
+
     async def state(self, request_id: str) -> RequestState:
         return await requests.read(self.journal, request_id)
 
     async def history(self, task_id: str) -> TaskHistory:
         return await read_history(self.journal, task_id)
 
-    async def request(self, request_id: str, so: Callable[[RequestState], bool], what: str) -> RequestState:
+    async def request(
+        self, request_id: str, so: Callable[[RequestState], bool], what: str, *, patience: float = PATIENCE
+    ) -> RequestState:
         """Wait until the request is as `so` wants it."""
         state = await requests.read(self.journal, request_id)
         cursor = await self.bus.tail("events")
-        deadline = asyncio.get_running_loop().time() + PATIENCE
+        deadline = asyncio.get_running_loop().time() + patience
         while not so(state):
             if asyncio.get_running_loop().time() > deadline:
-                raise TimeoutError(f"{what}: not within {PATIENCE} s; {state.status}\n" + self._logs())
+                raise TimeoutError(f"{what}: not within {patience} s; {state.status}\n" + self._logs())
             page = await self.bus.read("events", cursor, wait=0.5)
             cursor = page[-1][0] if page else cursor
             await requests.catch_up(self.journal, state)

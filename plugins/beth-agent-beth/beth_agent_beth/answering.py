@@ -24,7 +24,7 @@ def checked(state: RequestState, name: str, text: str, plan: workflow.Plan | Non
         one = state.tasks.get(name)
         if one is None:
             raise ConfigurationError(f"{state.id} has no task {name!r}; `beth status {state.id}` shows them")
-        return _key_of_task(one, text), {}
+        return _key_of_task(state, one, text), {}
     _check_answer(state, asked, text)
     if plan is None:
         return asked.key, {}
@@ -68,8 +68,12 @@ def _check_answer(state: RequestState, asked: Asked, text: str) -> None:
             raise ConfigurationError(f"{text!r} is not more: the total is {total:g}; it takes more than that, or stop")
 
 
-def _key_of_task(one: TaskState, text: str) -> str:
-    """The key under which an answer to a task's question counts. Raises `ConfigurationError`."""
+def _key_of_task(state: RequestState, one: TaskState, text: str) -> str:
+    """The key under which an answer to a task's question counts; where the task has gone on since, that of its last
+    question, so that a second answer is told that it comes late. Raises `ConfigurationError`."""
+    answered = [key for key in state.answers if key.rpartition(":")[0] == one.id]
+    if one.status != "asking" and answered:
+        return answered[-1]
     if one.status != "asking" or one.result is None:
         raise ConfigurationError(f"{one.id} waits for no answer: it is {one.status}")
     question = one.result.question

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import difflib
 import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -135,8 +136,15 @@ async def read(journal: Journal, request_id: str) -> RequestState:
     state = RequestState(request_id)
     await catch_up(journal, state)
     if not state.request:
-        raise ConfigurationError(f"no request is called {request_id!r}; `beth list` shows them")
+        raise ConfigurationError(f"no request is called {request_id!r}{await _near(journal, request_id)}")
     return state
+
+
+async def _near(journal: Journal, request_id: str) -> str:
+    """What somebody may have meant who named a request that there is not."""
+    known = [stream.removeprefix(facts.PREFIX) async for stream in journal.streams(facts.PREFIX)]
+    near = difflib.get_close_matches(request_id, known, n=1) or [one for one in known if one.startswith(request_id)][:1]
+    return f"; did you mean {near[0]}?" if near else "; `beth list` shows them"
 
 
 async def exists(journal: Journal, request_id: str) -> bool:
@@ -213,7 +221,9 @@ async def find_task(journal: Journal, task_id: str) -> tuple[RequestState, TaskS
     state = await read(journal, facts.request_of(task_id))
     one = state.tasks.get(task_id)
     if one is None:
-        raise ConfigurationError(f"{state.id} has no task {task_id!r}; `beth status {state.id}` shows them")
+        named = [task.id for task in state.tasks.values() if task_id in (f"{state.id}.{task.name}", task.name)]
+        hint = f"; did you mean {named[0]}?" if named else f"; `beth status {state.id}` shows them"
+        raise ConfigurationError(f"{state.id} has no task {task_id!r}{hint}")
     return state, one
 
 

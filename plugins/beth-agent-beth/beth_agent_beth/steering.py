@@ -97,7 +97,7 @@ class Steering:
                 "request_id": state.id,
                 "agent": "beth",
                 "epoch": hold.epoch,
-                **({"usage": dict(usage)} if usage else {}),
+                "usage": dict(usage),
                 "error": {"code": "cancelled", "message": reason or "cancelled", "retryable": False},
                 "timestamp": timestamp(self._clock.wall()),
             },

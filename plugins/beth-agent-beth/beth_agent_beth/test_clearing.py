@@ -31,7 +31,7 @@ class Room:
         """Take what waits, and lay out a clone for each."""
         tasks = await self.office.queued(*roles)
         for task in tasks:
-            await self.studio.work(task, **{f"{task.agent}_txt": "x"})
+            await self.studio.work(task, **{f"{task.agent}_txt": "x"})  # type: ignore[arg-type]  # a file's name
         return tasks
 
     async def cleared(self) -> list[str]:

@@ -23,7 +23,7 @@ from beth_sdk.publish import publish_result, send_control
 from beth_sdk.settings import Settings
 
 RETENTION = 30 * 86_400.0
-CHORES = 3
+CHORES = 4
 """How many of her chores sleep when there is nothing to do."""
 
 T = TypeVar("T")

@@ -82,7 +82,8 @@ class GitWorkspaces:
     """Real git, on an event loop of its own: starting processes would hold up the one that renews holds."""
 
     def __init__(self, home: Path) -> None:
-        self._home = home.absolute()
+        self.home = home.absolute()
+        """Where they are."""
         self._loop: LoopThread | None = None
         self._git_is_usable = False
 
@@ -109,7 +110,7 @@ class GitWorkspaces:
             await require_git()
             self._git_is_usable = True
         repository = await RequestRepository.open(
-            self._home,
+            self.home,
             request_id,
             repo=source.source if source else None,
             branch=source.branch if source else None,
@@ -122,10 +123,10 @@ class GitWorkspaces:
     async def _merge(
         self, request_id: str, commit: str, message: str, base: str, since: str
     ) -> Moved | Conflict | Impossible:
-        directory = self._home / "repositories" / f"{request_id}.git"
+        directory = self.home / "repositories" / f"{request_id}.git"
         if not await asyncio.to_thread(directory.is_dir):
             return Impossible(f"the request's repository {directory} is not on this machine")
-        repository = await RequestRepository.open(self._home, request_id)
+        repository = await RequestRepository.open(self.home, request_id)
         if await repository.base() != base:
             return Impossible(f"{directory} is not the repository that the request began in")
         if await refs.read(repository.git, commit) is None:

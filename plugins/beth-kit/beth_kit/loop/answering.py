@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from beth_kit.context import KitContext
+from beth_kit.gist import gist
 from beth_kit.loop.conversation import Call
 from beth_kit.loop.limits import Limits
 from beth_kit.loop.plain import plain
@@ -101,6 +102,8 @@ class Answering:
             return await self._outcome(ToolReply(refusal or "", error=True), None, ran=False)
         ctx, began, error = self._ctx, self._ctx.clock.monotonic(), "error"
         ctx.observe("before_tool_call", tool=tool.name)
+        if about := gist(arguments):
+            ctx.event("progress", about)
         try:
             lost = await self._lost(tool)
             ctx.within = tool.name
@@ -132,7 +135,7 @@ class Answering:
         progress = self._progress
         seconds = progress.elapsed(self._ctx.clock.monotonic())
         # Tools cost no money: what the last reply asked for is done.
-        over = self._limits.reached(steps=progress.steps, seconds=seconds, spending=Spending({}))
+        over = self._limits.final(steps=progress.steps, seconds=seconds, spending=Spending({}))
         return None if over is None or tool.name == FINISH else f"not run: {over.message}"
 
     async def _called(self, tool: Tool, arguments: Mapping[str, Any]) -> ToolReply:

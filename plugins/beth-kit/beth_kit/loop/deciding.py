@@ -47,14 +47,18 @@ class Decided:
 def decide(conversation: Conversation, progress: Progress, limits: Limits, ctx: KitContext) -> Decided:
     """What goes into the next call. Raises `Ended` where there is to be none."""
     spending, seconds = ctx.spending, progress.elapsed(ctx.clock.monotonic())
-    over = limits.reached(steps=progress.steps, seconds=seconds, spending=spending)
+    over = limits.reached(
+        steps=progress.steps, seconds=seconds, spending=spending, price=progress.price, tokens=progress.input_tokens
+    )
     if over is not None:
-        raise Ended(over.code, over.message)
+        raise Ended(over.code, over.message, over.details)
     notes = list(ctx.notes)[progress.notes_told :]
     circle = stuck(conversation.exchanges)
     # Who goes on in circles after being told is done, unless a person has just said something.
     if circle is not None and progress.stuck and not notes:
-        raise Ended("stuck", f"the model goes in circles, and went on after it was told: {circle}")
+        raise Ended(
+            "stuck", f"the model goes in circles, and went on after it was told: {circle}{_refusal(conversation)}"
+        )
     warnings = {
         name: words
         for name, words in limits.warnings(
@@ -64,6 +68,13 @@ def decide(conversation: Conversation, progress: Progress, limits: Limits, ctx: 
     }
     said = [*_remarks(conversation, progress, circle), *warnings.values()]
     return Decided(_shorter(conversation, progress), said, notes, list(warnings), circle is not None)
+
+
+def _refusal(conversation: Conversation) -> str:
+    """For people: the error that the model got to its last calls; empty where there was none."""
+    answers = conversation.exchanges[-1].answers if conversation.exchanges else ()
+    error = next((text for text, error in answers if error), None)
+    return f"\nWhat it was told last: {error}" if error else ""
 
 
 def _remarks(conversation: Conversation, progress: Progress, circle: str | None) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from beth_kit.loop.plain import plain
 from beth_kit.tools.base import shortened
 
@@ -10,9 +12,10 @@ MOST = 2000
 
 
 class Ended(Exception):
-    """The task ends `failed`: a stable `code` for programs, and words for people. The codes: `step_limit`,
-    `cost_limit`, `time_limit`, `token_limit`, `stuck`, `context_overflow`, `model_refused`."""
+    """The task ends `failed`: a stable `code` for programs, words for people, `details` of a limit. The codes:
+    `step_limit`, `cost_limit`, `time_limit`, `token_limit`, `stuck`, `context_overflow`, `model_refused`."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, details: Mapping[str, object] | None = None) -> None:
         self.code = code
+        self.details = dict(details or {})
         super().__init__(plain(shortened(message, MOST)))

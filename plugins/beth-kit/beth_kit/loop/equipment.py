@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -37,7 +37,7 @@ class Equipment:
     memory: Memory
     enforced: bool
     uids: bool
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def of(cls, manifest: Manifest, settings: Settings, environ: Mapping[str, str] | None = None) -> Equipment:

@@ -43,7 +43,7 @@ class Running:
         except Ended as ended:
             return await self._failed(ended)
         except BudgetExceeded as error:
-            return await self._failed(Ended("cost_limit", f"the task's limit is reached: {error}"))
+            return await self._failed(Ended(error.code, f"the task's limit is reached: {error}", error.details))
         except StepRaised as error:
             if error.error_type == ContextOverflow.__name__:
                 return await self._failed(Ended("context_overflow", error.error_message))
@@ -80,6 +80,8 @@ class Running:
 
     async def _failed(self, ended: Ended) -> Result:
         failed = Result.failed(ended.code, str(ended))
+        if ended.details and failed.error is not None:
+            failed = failed.with_(error={**failed.error.to_json(), "details": ended.details})
         artifacts = self._artifacts(await self._ctx.workspace.committed())
         return failed.with_(artifacts=artifacts) if artifacts else failed
 

@@ -23,6 +23,16 @@ async def folded(value: Any, workspace: TaskWorkspace) -> Any:
 
 async def unfolded(value: Any, workspace: TaskWorkspace) -> Any:
     """What was given to `folded`. Raises `GitFailed` where the repository does not have it any more."""
-    if isinstance(value, dict) and set(value) == {_NAME}:
-        return json.loads(await workspace.fetch_kept(str(value[_NAME])))
+    if is_reference(value):
+        return json.loads(await workspace.fetch_kept(name_of(value)))
     return value
+
+
+def is_reference(value: Any) -> bool:
+    """Whether this is what `folded` returns for what it kept."""
+    return isinstance(value, dict) and set(value) == {_NAME}
+
+
+def name_of(reference: Any) -> str:
+    """What is kept, by the name of its blob."""
+    return str(reference[_NAME])
