@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from beth_sdk.errors import ManifestError, SettingError
 from beth_sdk.manifest_check import not_toml, problem_beyond_the_schema, problem_with_values
 from beth_sdk.manifest_model import Deploy, Limits, Manifest, ModelChoice, TaskType
-from beth_sdk.messages import ROLE_PATTERN
+from beth_sdk.patterns import ROLE_PATTERN
 from beth_sdk.settings import Settings
 
 __all__ = [

@@ -33,16 +33,36 @@ BROKEN = "Broken"
 @dataclass(frozen=True, slots=True)
 class Deferred:
     """A command that is not imported before it is used: `target` is `module:attribute`, `help` its line in
-    `beth --help`, under `section`. What an entry point names may be one of these, so that `beth --help` stays fast."""
+    `beth --help`, under `section`. What an entry point names may be one of these, so that `beth --help` stays fast.
+    `values`, `module:attribute` too, completes its arguments in a shell, without importing the command."""
 
     target: str
     help: str
     section: str = FURTHER
+    values: str | None = None
 
     def load(self) -> click.Command:
         """The command itself. Raises TypeError where the target is no click command, and what its import raises."""
-        module, _, attribute = self.target.partition(":")
-        return _command(getattr(import_module(module), attribute), self.target)
+        return _command(_attribute(self.target), self.target)
+
+    def quick(self) -> click.Command:
+        """What stands for the command while a shell completes its arguments: it knows their values and nothing else."""
+        assert self.values is not None
+        return _Quick(self, _attribute(self.values))
+
+
+class _Quick(click.Command):
+    """Completes arguments; for options it is the command itself that does."""
+
+    def __init__(self, deferred: Deferred, values: Any) -> None:
+        argument = click.Argument(["values"], nargs=-1, shell_complete=values)
+        super().__init__(None, params=[argument], add_help_option=False)
+        self._deferred = deferred
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        command = self._deferred.load()
+        with command.make_context(ctx.info_name, list(ctx.args), parent=ctx.parent, resilient_parsing=True) as its:
+            return command.shell_complete(its, incomplete)
 
 
 class BethGroup(click.Group):
@@ -74,10 +94,21 @@ class BethGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
+        if ctx.resilient_parsing and not any(one.startswith("-") for one in args):
+            quick = self._quick(name)
+            if quick is not None:
+                return name, quick, args[1:]
         command = self.get_command(ctx, name)
         if command is None and not ctx.resilient_parsing and not name.startswith("-"):
             raise click.UsageError(f"there is no command {name!r}{_near(name, self.list_commands(ctx))}", ctx)
         return name, command, args[1:]
+
+    def _quick(self, name: str) -> click.Command | None:
+        """What completes a command's arguments without the command; None where only that can."""
+        found: object = self._own.get(name)
+        if found is None and (entry_point := _plugins(self._own)[0].get(name)) is not None:
+            found = _loaded(entry_point)
+        return found.quick() if isinstance(found, Deferred) and found.values is not None else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         found, problems = _plugins(self._own)
@@ -139,6 +170,11 @@ def _described(loaded: click.Command | Deferred) -> tuple[str, str]:
     if isinstance(loaded, Deferred):
         return loaded.section, loaded.help
     return getattr(loaded, "section", FURTHER), loaded.get_short_help_str(limit=100)
+
+
+def _attribute(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def _command(found: object, target: str) -> click.Command:

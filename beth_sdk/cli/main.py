@@ -14,16 +14,24 @@ from beth_sdk import __version__
 from beth_sdk.cli.failure import guarded
 from beth_sdk.cli.group import AGENTS, CONTRACT, MACHINE, TASKS_AND_QUEUES, BethGroup, Deferred
 
+_TASK = "beth_sdk.cli.completing:TASK"
+_ROLE = "beth_sdk.cli.completing:roles"
+_SHELL = "beth_sdk.cli.completing:shells"
+
 OWN = {
-    "log": Deferred("beth_sdk.cli.log:log", "What happened to a task, from its journal.", TASKS_AND_QUEUES),
-    "tell": Deferred("beth_sdk.cli.tell:tell", "Leave a note for a running task.", TASKS_AND_QUEUES),
+    "log": Deferred("beth_sdk.cli.log:log", "What happened to a task, from its journal.", TASKS_AND_QUEUES, _TASK),
+    "tell": Deferred("beth_sdk.cli.tell:tell", "Leave a note for a running task.", TASKS_AND_QUEUES, _TASK),
     "stats": Deferred("beth_sdk.cli.stats:stats", "How much waits in each queue.", TASKS_AND_QUEUES),
     "dead": Deferred("beth_sdk.cli.dead:dead", "Dead letters: tasks that were given up on.", TASKS_AND_QUEUES),
     "agents": Deferred("beth_sdk.cli.agents:agents", "Every installed agent, broken ones with their error.", AGENTS),
-    "up": Deferred("beth_sdk.cli.up:up", "Run every installed agent, each in a process of its own.", AGENTS),
-    "serve": Deferred("beth_sdk.cli.serve:serve", "Run one agent in this process, as a container does.", AGENTS),
+    "up": Deferred("beth_sdk.cli.up:up", "Run every installed agent, each in a process of its own.", AGENTS, _ROLE),
+    "serve": Deferred("beth_sdk.cli.serve:serve", "Run one agent in this process, as a container does.", AGENTS, _ROLE),
     "health": Deferred("beth_sdk.cli.health:health", "Whether the service here is well, for a container.", AGENTS),
+    "new": Deferred("beth_sdk.cli.new:new", "Make something new: an agent's package.", AGENTS),
     "schema": Deferred("beth_sdk.cli.schema:schema", "The message contract: show it, check files.", CONTRACT),
+    "completion": Deferred(
+        "beth_sdk.cli.completion:completion", "What your shell needs to complete commands and ids.", MACHINE, _SHELL
+    ),
     "doctor": Deferred("beth_sdk.cli.doctor:doctor", "Check this machine and what is installed on it.", MACHINE),
     "paths": Deferred("beth_sdk.cli.paths:paths", "Where Beth keeps its files.", MACHINE),
     "clean": Deferred("beth_sdk.cli.clean:clean", "Delete files that are not needed any more.", MACHINE),
@@ -41,10 +49,10 @@ Exit codes:
   130  interrupted
 
 \b
-Completion of commands and options in your shell:
-  bash  eval "$(_BETH_COMPLETE=bash_source beth)"
-  zsh   eval "$(_BETH_COMPLETE=zsh_source beth)"
-  fish  _BETH_COMPLETE=fish_source beth | source
+Completion of commands, options, ids and roles in your shell:
+  bash  eval "$(beth completion bash)"
+  zsh   eval "$(beth completion zsh)"
+  fish  beth completion fish | source
 """
 
 

@@ -72,9 +72,13 @@ def package(request: pytest.FixtureRequest) -> Package:
 
 @pytest.fixture(scope="session")
 def dependencies(services: Services) -> Path:
-    """A folder with the wheels that the packages here depend on, extras apart, and of what those need in turn,
+    """A folder with the wheels that the packages here depend on, extras apart, and of what those need in turn."""
+    return downloaded(services, [text for package in packages() for text in package.project.get("dependencies", [])])
+
+
+def downloaded(services: Services, declared: list[str]) -> Path:
+    """A folder with the wheels of these requirements, those of this repository apart, and of what they need in turn,
     downloaded once, as the lock pins them."""
-    declared = [text for package in packages() for text in package.project.get("dependencies", [])]
     ours = {canonicalize_name(package.name) for package in packages()}
     others = [text for text in declared if canonicalize_name(Requirement(text).name) not in ours]
     wanted = locked(closure(others))
@@ -106,9 +110,16 @@ class Environment:
 
     def install(self, *names: str) -> None:
         """Install packages from the wheelhouse alone: no index, no configuration of this machine."""
-        pip = [str(self.folder / "bin" / "pip"), "install", "--quiet", "--no-index", "--only-binary", ":all:"]
+        self._pip("--only-binary", ":all:", *names)
+
+    def build_and_install(self, *sources: Path | str) -> None:
+        """Install from source, with what is needed to build it installed here already."""
+        self._pip("--no-build-isolation", "--no-deps", "--force-reinstall", *map(str, sources))
+
+    def _pip(self, *arguments: str) -> None:
+        pip = [str(self.folder / "bin" / "pip"), "install", "--quiet", "--no-index"]
         found = [word for place in self._wheelhouse for word in ("--find-links", str(place))]
-        run(*pip, *found, *names, cwd=self.folder, env=self.variables())
+        run(*pip, *found, *arguments, cwd=self.folder, env=self.variables())
 
     def python(self, code: str) -> str:
         """What a program prints there."""

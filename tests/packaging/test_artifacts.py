@@ -23,8 +23,14 @@ def metadata(wheel: Path) -> email.message.Message:
     return email.message_from_bytes(text)
 
 
-def test_a_wheel_holds_no_tests(package: Package, builder: Builder) -> None:
-    names = [Path(name) for name in contents(builder.wheel(package.folder))]
+TEMPLATE = "templates/agent-cookiecutter"
+"""Where the template of agents is in the repository, and in the package of the SDK."""
+
+
+def test_a_wheel_holds_no_tests_but_the_templates(package: Package, builder: Builder) -> None:
+    names = [
+        Path(name) for name in contents(builder.wheel(package.folder)) if not name.startswith(f"beth_sdk/{TEMPLATE}/")
+    ]
     tests = [
         name for name in names if name.name.startswith("test_") or name.stem == "conftest" or "tests" in name.parts
     ]
@@ -80,6 +86,24 @@ def test_the_packaged_schemas_are_those_of_the_repository_byte_for_byte(builder:
     }
     assert schemas
     assert packaged == schemas
+
+
+def test_the_packaged_template_is_that_of_the_repository_byte_for_byte(builder: Builder) -> None:
+    source = ROOT / TEMPLATE
+    files = {file.relative_to(source).as_posix(): file.read_bytes() for file in source.rglob("*") if file.is_file()}
+    packaged = {
+        name.removeprefix(f"beth_sdk/{TEMPLATE}/"): body
+        for name, body in contents(builder.wheel(ROOT)).items()
+        if name.startswith(f"beth_sdk/{TEMPLATE}/")
+    }
+    assert "cookiecutter.json" in files
+    assert packaged == files
+
+
+def test_what_the_wheel_has_of_the_template_can_be_compiled(builder: Builder) -> None:
+    for name, body in contents(builder.wheel(ROOT)).items():
+        if name.startswith(f"beth_sdk/{TEMPLATE}/") and name.endswith(".py"):
+            compile(body, name, "exec")  # as installers do with every .py file
 
 
 def test_the_sdk_needs_four_distributions_and_no_more(builder: Builder) -> None:

@@ -1,0 +1,1 @@
+"""What `beth new agent` makes: every combination of its options, and each kind from nothing to a result."""
