@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from beth_sdk import messages
 from beth_sdk.errors import InvalidMessage, VersionRefused
 from beth_sdk.messages import ACCEPTED, CONTRACT_VERSION, portable
-from beth_sdk.patterns import TIMESTAMP_PATTERN
+from beth_sdk.patterns import TIMESTAMP_PATTERN, VERSION_PATTERN
 from beth_sdk.strict_json import FINITE, dumps, loads, not_json, path
 
 if TYPE_CHECKING:  # a worker decodes without schemas, and importing jsonschema takes as long as all of the SDK
@@ -119,7 +119,7 @@ def check_version(document: Any) -> None:
     if not isinstance(document, Mapping):
         return
     theirs = document.get("schema_version")
-    if not isinstance(theirs, str) or len(theirs) > 16 or re.search(messages.VERSION_PATTERN, theirs) is None:
+    if not isinstance(theirs, str) or len(theirs) > 16 or re.search(VERSION_PATTERN, theirs) is None:
         return
     if int(theirs.split(".")[0]) > int(CONTRACT_VERSION.split(".")[0]):
         raise VersionRefused(theirs, CONTRACT_VERSION)

@@ -17,7 +17,7 @@ import annotated_types
 from pydantic import BaseModel, JsonValue, StringConstraints, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from beth_sdk import messages, schema
+from beth_sdk import messages, patterns, schema
 from beth_sdk.manifest import Manifest
 from beth_sdk.messages import portable
 from beth_sdk.strict_json import walk
@@ -198,9 +198,9 @@ def _hints(model: type[BaseModel]) -> Mapping[str, Any]:
 
 @functools.cache
 def _accepted_texts(hint: Any, pattern: str | None) -> list[str]:
-    if pattern == portable(messages.VERSION_PATTERN):
+    if pattern == portable(patterns.VERSION_PATTERN):
         return ["0.9", "1.0", "1.99"]
-    if pattern == portable(messages.TIMESTAMP_PATTERN):
+    if pattern == portable(patterns.TIMESTAMP_PATTERN):
         return [one for one in matching(pattern) + times() if _accepts(hint, one)]
     return [one for one in (texts() if pattern is None else matching(pattern)) if _accepts(hint, one)]
 

@@ -15,7 +15,7 @@ from beth_kit.memory.sqlite import SQLiteMemory
 from beth_sdk import openers
 from beth_sdk.clock import Clock
 from beth_sdk.errors import SettingError, UnknownScheme
-from beth_sdk.messages import ROLE_PATTERN
+from beth_sdk.patterns import ROLE_PATTERN
 from beth_sdk.redact import hidden
 from beth_sdk.settings import Settings
 
