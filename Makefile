@@ -16,11 +16,13 @@ REQUEST = "Build user authentication with JWT" \
     --criteria "JWT access tokens with 15min expiry" \
     --criteria "Refresh token rotation" \
     --criteria "Secure httpOnly cookies"
+# Everything of it in .beth, whatever the environment has of other buses, budgets and recordings.
+HERE = env -u MESSAGE_BUS_URL -u BETH_JOURNAL_URL -u BETH_POLICY -u BETH_RECORD -u BETH_REPLAY BETH_HOME="$(CURDIR)/.beth"
 # make test ARGS="-k journal": anything that pytest takes.
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help environment run test lint format bench docs chaos requirements clean
+.PHONY: help environment run recover test lint format bench docs chaos requirements clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,8 +30,12 @@ help: ## show this list
 environment: # no file: whether .venv is as it should be is looked up every time, which takes a moment
 	@sh scripts/environment.sh
 
-run: environment ## the main job: take a request through Beth and a team of agents, on this machine alone
-	@env -u MESSAGE_BUS_URL -u BETH_JOURNAL_URL BETH_HOME="$(CURDIR)/.beth" .venv/bin/beth run $(REQUEST)
+run: environment ## the main job: take a request through Beth and her team, on this machine, with a scripted model
+	@$(HERE) .venv/bin/beth run $(REQUEST) --model demo --no-input
+	@$(HERE) $(PY) -m beth_team.after
+
+recover: environment ## the second act: kill an agent in the middle of its work, and see another go on from there
+	@$(HERE) $(PY) -m beth_team.recover
 
 test: environment ## all tests; services that are absent are skipped, and listed at the end
 	@$(PY) -m pytest $(ARGS)

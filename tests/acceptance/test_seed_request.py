@@ -1,4 +1,4 @@
-"""The main job: one request, through Beth and a team of agents, on this machine alone."""
+"""The seed's request through Beth and a team of plain programs, on this machine alone: what the bus carries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from beth_sdk import schema
 from beth_sdk.bus.sqlite import history
 from beth_sdk.messages import Result, Task
 from beth_sdk.private import folder_mode
+from scripts.workspace import ROOT
 
+WORKFLOW = ROOT / "examples" / "command-team" / "workflow.toml"
 REQUEST = "Build user authentication with JWT"
 CRITERIA = ["JWT access tokens with 15min expiry", "Refresh token rotation", "Secure httpOnly cookies"]
 
@@ -34,7 +36,7 @@ def outcome(home: Path) -> dict[str, Any]:
     environment = {**os.environ, "BETH_HOME": str(home)}
     environment.pop("MESSAGE_BUS_URL", None)
     ran = subprocess.run(
-        [sys.executable, "-m", "beth_sdk.cli", "run", REQUEST, *criteria, "--json"],
+        [sys.executable, "-m", "beth_sdk.cli", "run", "-w", str(WORKFLOW), REQUEST, *criteria, "--json"],
         env=environment,
         capture_output=True,
         text=True,
@@ -49,9 +51,9 @@ def outcome(home: Path) -> dict[str, Any]:
 def test_the_request_ends_complete_with_all_its_tasks(outcome: dict[str, Any]) -> None:
     assert outcome["status"] == "complete"
     assert [(task["agent"], task["status"]) for task in outcome["tasks"]] == [
-        ("product-manager", "complete"),
-        ("developer", "complete"),
-        ("tester", "complete"),
+        ("analyst", "complete"),
+        ("builder", "complete"),
+        ("checker", "complete"),
     ]
     assert outcome["tasks"][2]["verdict"]["decision"] == "approved"
     assert {"request_id", "status", "tasks", "usage", "repository", "branch"} <= set(outcome)
@@ -65,11 +67,11 @@ def test_the_bus_carried_the_messages_of_the_seed_in_its_order(outcome: dict[str
         if channel.startswith("tasks.") or channel == "results.beth"
     ]
     assert carried == [
-        "tasks.product-manager",
+        "tasks.analyst",
         "results.beth",
-        "tasks.developer",
+        "tasks.builder",
         "results.beth",
-        "tasks.tester",
+        "tasks.checker",
         "results.beth",
     ]
 
@@ -86,10 +88,10 @@ def test_every_message_on_the_bus_keeps_the_contract(outcome: dict[str, Any], ho
 
 def test_each_agent_is_told_what_the_seed_says(outcome: dict[str, Any], home: Path) -> None:
     request_id = outcome["request_id"]
-    tasks = [schema.decode(Task, body) for _, _, body in history(home / "beth.db", "tasks.developer")]
+    tasks = [schema.decode(Task, body) for _, _, body in history(home / "beth.db", "tasks.builder")]
     assert [task.id for task in tasks] == [f"{request_id}.2"]
     task = tasks[0]
-    assert (task.type, task.agent, task.reply_to) == ("implement", "developer", "results.beth")
+    assert (task.type, task.agent, task.reply_to) == ("implement", "builder", "results.beth")
     assert task.payload.description == REQUEST
     assert task.payload.acceptance_criteria == CRITERIA
     assert task.payload.context is not None

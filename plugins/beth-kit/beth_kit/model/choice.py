@@ -11,6 +11,7 @@ from beth_kit.model.keys import KEY_VARIABLES, Key, key_of, key_variables, keys_
 from beth_kit.model.litellm_model import Endpoint
 from beth_kit.model.prices import Price, price_of
 from beth_kit.model.retrying import PATIENCE, Persistence
+from beth_kit.model.transcript import installed, located
 from beth_kit.model.wishes import Wishes, listed, role_and_model
 from beth_sdk.clock import Clock
 from beth_sdk.errors import ConfigurationError, SettingError
@@ -36,6 +37,9 @@ MODELS = "BETH_MODELS"
 RECORD = "BETH_RECORD"
 REPLAY = "BETH_REPLAY"
 """Folders that the calls of all roles are recorded in, and answered from."""
+
+SCRIPTED = "scripted: no model is asked, its answers were written beforehand; what they order is really done"
+"""Stands below a table with such a role."""
 
 TIMEOUT = "LLM_TIMEOUT"
 """Seconds that one try of a call may take before it is given up and made again."""
@@ -66,6 +70,11 @@ class Choice:
     @property
     def name(self) -> str:
         return f"{self.provider}/{self.model}"
+
+    @property
+    def shown(self) -> str:
+        """For people: of an installed transcript its name, and that it is one."""
+        return f"{self.model} (scripted)" if self.provider == "scripted" and "/" not in self.model else self.name
 
 
 def choose(
@@ -149,9 +158,8 @@ def table(choices: Sequence[Choice]) -> str:
     head = ("role", "model", "key", "network", "$/M in", "$/M out", "")
     rows = [head, *(_row(choice) for choice in choices)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, *([SCRIPTED] if any(choice.provider == "scripted" for choice in choices) else [])])
 
 
 def opened(choice: Choice, environ: Mapping[str, str], clock: Clock | None = None) -> Model:
@@ -176,7 +184,7 @@ def open_model(choice: Choice) -> Model:
         case "scripted":
             from beth_kit.model.scripted import ScriptedModel
 
-            return ScriptedModel.from_file(choice.model)
+            return ScriptedModel.from_file(located(choice.model), source=choice.model)
         case "replay":
             from beth_kit.model.recording import ReplayModel
 
@@ -248,8 +256,11 @@ def _model_named(text: str, settings: Settings, source: str) -> ModelChoice:
     if separator and provider and name:
         return ModelChoice(provider=provider, name=name)
     known = next((provider for prefix, provider in _FAMILIES if text.startswith(prefix)), settings.llm_provider)
+    if not separator and text in (transcripts := installed()):
+        return ModelChoice(provider="scripted", name=text)
     if separator or known is None:
-        raise ConfigurationError(f"{source} {text!r}: write it as provider/model, for instance openai/gpt-5.6")
+        names = "" if separator or not transcripts else f", or name an installed transcript: {', '.join(transcripts)}"
+        raise ConfigurationError(f"{source} {text!r}: write it as provider/model, for instance openai/gpt-5.6{names}")
     return ModelChoice(provider=known, name=text)
 
 
@@ -286,7 +297,7 @@ def _row(choice: Choice) -> tuple[str, ...]:
         prices = ("by gateway", "") if choice.provider == "gateway" else ("unknown", "unknown")
     else:
         prices = (_dollars(choice.price.input), _dollars(choice.price.output))
-    return (choice.role, choice.name, choice.key.shown, choice.network, *prices, choice.why)
+    return (choice.role, choice.shown, choice.key.shown, choice.network, *prices, choice.why)
 
 
 def _dollars(per_token: float) -> str:

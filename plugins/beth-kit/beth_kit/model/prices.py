@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib.util
 import json
@@ -64,6 +65,19 @@ def price_of(provider: str, model: str) -> Price | None:
         if not str(entry.get("litellm_provider", "")).startswith(provider):
             return None
     return _price(entry)
+
+
+def near(provider: str, model: str) -> list[str]:
+    """Names of models that have a price and look like this one, as `provider/model`; the provider's own first."""
+    own: list[str] = []
+    for name, entry in _table().items():
+        if entry.get("mode") != "chat" or name.startswith("ft:"):
+            continue
+        if name.startswith(f"{provider}/"):
+            own.append(name)
+        elif entry.get("litellm_provider") == provider and "/" not in name:
+            own.append(f"{provider}/{name}")
+    return difflib.get_close_matches(f"{provider}/{model}", own, n=2, cutoff=0.75)
 
 
 def input_tokens_at_most(request: ModelRequest) -> int:

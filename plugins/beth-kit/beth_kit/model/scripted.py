@@ -1,32 +1,14 @@
 """A model that says what a YAML transcript has it say, by role and task type, and refuses whatever is not in it.
 
-```yaml
-roles:
-  developer:
-    implement:                       # a task type; "*" is any
-      - say: I look first.
-        calls: [{name: bash, arguments: {command: ls}}]
-        usage: {input_tokens: 900, output_tokens: 40}
-      - first_of:                    # the first whose `when` fits the last tool result
-          - when: {contains: README}
-            calls: [{name: finish, arguments: {summary: done}}]
-          - when: {regex: "(?i)permission denied"}
-            error: refused           # or unavailable, overflow
-      - say: Done.
-        cost_usd: 0.002
-        repeat: true                 # the last turn, from here on
-```
+How transcripts are written: `beth_kit.model.transcript`.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
+from typing import Any
 
 from beth_kit.model.base import (
     ContextOverflow,
@@ -38,94 +20,10 @@ from beth_kit.model.base import (
     Stop,
     Usage,
 )
-from beth_sdk.errors import ConfigurationError
+from beth_kit.model.transcript import FirstOf, Transcript, Turn, filled, parse, read
 
 _TURN = "scripted_turn"
 """Marks an assistant's message with its number, so that a history which was condensed still says which is next."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class When(_Part):
-    """What the last tool result must hold."""
-
-    contains: str | None = None
-    regex: str | None = None
-
-    @field_validator("regex")
-    @classmethod
-    def _compiles(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from None
-        return value
-
-    @model_validator(mode="after")
-    def _says_something(self) -> When:
-        if self.contains is None and self.regex is None:
-            raise ValueError("`when` needs contains or regex")
-        return self
-
-    def fits(self, seen: str | None) -> bool:
-        if seen is None:
-            return False
-        contained = self.contains is None or self.contains in seen
-        return contained and (self.regex is None or re.search(self.regex, seen) is not None)
-
-
-class Call(_Part):
-    """A tool call. `arguments` as a text goes out as it is, also where it is not JSON."""
-
-    name: str
-    arguments: dict[str, Any] | str = Field(default_factory=dict)
-
-
-class Tokens(_Part):
-    """The usage a turn reports."""
-
-    input_tokens: int = Field(0, ge=0)
-    output_tokens: int = Field(0, ge=0)
-    cached_tokens: int = Field(0, ge=0)
-    reasoning_tokens: int = Field(0, ge=0)
-
-
-class Turn(_Part):
-    """One answer, or the error instead of it. `also`: further keys of the message, as a provider adds them."""
-
-    when: When | None = None
-    say: str | None = None
-    calls: list[Call] = Field(default_factory=list)
-    stop: Stop | None = None
-    usage: Tokens = Tokens()
-    cost_usd: float = Field(0.0, ge=0, allow_inf_nan=False)
-    also: dict[str, Any] = Field(default_factory=dict)
-    error: Literal["unavailable", "overflow", "refused"] | None = None
-    repeat: bool = False
-
-
-class FirstOf(_Part):
-    """Alternatives: the first whose condition fits."""
-
-    first_of: Annotated[list[Turn], Field(min_length=1)]
-
-
-def _kind(entry: object) -> str:
-    alternatives = isinstance(entry, FirstOf) or (isinstance(entry, Mapping) and "first_of" in entry)
-    return "first_of" if alternatives else "turn"
-
-
-# Told which of the two is meant, a mistake is reported for that one.
-_Entry = Annotated[Annotated[FirstOf, Tag("first_of")] | Annotated[Turn, Tag("turn")], Discriminator(_kind)]
-Turns = Annotated[list[_Entry], Field(min_length=1)]
-
-
-class Transcript(_Part):
-    """What a model says: by role, then task type, turn after turn."""
-
-    roles: dict[str, dict[str, Turns]]
 
 
 class ScriptedModel:
@@ -137,27 +35,15 @@ class ScriptedModel:
         self._source = source
 
     @classmethod
-    def from_file(cls, path: Path | str) -> ScriptedModel:
-        """Read a transcript. Raises `ConfigurationError` for the first mistake in it."""
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{path}: cannot be read as a transcript ({error})") from None
-        return cls.from_text(text, source=str(path))
+    def from_file(cls, path: Path | str, *, source: str | None = None) -> ScriptedModel:
+        """Read a transcript: a file, or a folder of them. `source` is what errors call it. Raises `ConfigurationError`
+        for the first mistake in it."""
+        return cls(read(path), source=source or str(path))
 
     @classmethod
     def from_text(cls, text: str, *, source: str = "the transcript") -> ScriptedModel:
         """Parse a transcript. Raises `ConfigurationError` for the first mistake in it."""
-        import yaml
-
-        try:
-            return cls(Transcript.model_validate(yaml.safe_load(text)), source=source)
-        except yaml.YAMLError as error:
-            raise ConfigurationError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-            raise ConfigurationError(f"{source}: {where}: {first['msg']}") from None
+        return cls(parse(text, source), source=source)
 
     @property
     def name(self) -> str:
@@ -181,7 +67,11 @@ class ScriptedModel:
             case "refused":
                 raise ModelRefused(f"{where}: refused, as scripted")
         stop: Stop = turn.stop or ("tool_calls" if turn.calls else "end")
-        return ModelReply(_message(number, turn), stop, Usage(**turn.usage.model_dump()), turn.cost_usd, self.name)
+        try:
+            message = _message(number, turn, [_text(one) for one in request.messages if _told(one)])
+        except LookupError as error:
+            raise ModelRefused(f"{where}: {error}") from None
+        return ModelReply(message, stop, Usage(**turn.usage.model_dump()), turn.cost_usd, self.name)
 
     async def close(self) -> None: ...
 
@@ -238,6 +128,10 @@ def _last_tool_result(messages: Sequence[Message]) -> str | None:
     return next((_text(message) for message in reversed(messages) if message.get("role") == "tool"), None)
 
 
+def _told(message: Message) -> bool:
+    return message.get("role") in {"user", "tool"}
+
+
 def _text(message: Message) -> str:
     content = message.get("content")
     if isinstance(content, str):
@@ -246,8 +140,9 @@ def _text(message: Message) -> str:
     return "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, Mapping))
 
 
-def _message(number: int, turn: Turn) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": turn.say, _TURN: number, **turn.also}
+def _message(number: int, turn: Turn, told: Sequence[str]) -> dict[str, Any]:
+    """The message of a turn. Raises LookupError."""
+    message: dict[str, Any] = {"role": "assistant", "content": filled(turn.say, told), _TURN: number, **turn.also}
     if turn.calls:
         message["tool_calls"] = [
             {
@@ -255,9 +150,13 @@ def _message(number: int, turn: Turn) -> dict[str, Any]:
                 "type": "function",
                 "function": {
                     "name": call.name,
-                    "arguments": call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments),
+                    "arguments": _arguments(call.arguments, told),
                 },
             }
             for place, call in enumerate(turn.calls, 1)
         ]
     return message
+
+
+def _arguments(arguments: dict[str, Any] | str, told: Sequence[str]) -> str:
+    return arguments if isinstance(arguments, str) else json.dumps(filled(arguments, told))

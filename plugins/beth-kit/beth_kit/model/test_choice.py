@@ -264,3 +264,55 @@ def test_a_try_of_a_call_takes_as_long_as_the_variable_says() -> None:
 def test_a_time_that_no_try_could_take_is_refused(text: str) -> None:
     with pytest.raises(SettingError, match=r"LLM_TIMEOUT=.*a duration above zero"):
         chosen(BOTH_KEYS | {"LLM_TIMEOUT": text})
+
+
+# -- transcripts that are installed -----------------------------------------------------------
+
+
+@pytest.fixture
+def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installed transcript `play`."""
+    folder = tmp_path / "a_play" / "lines"
+    folder.mkdir(parents=True)
+    for package in (folder, folder.parent):
+        (package / "__init__.py").write_text("")
+    (folder / "developer.yaml").write_text("roles: {developer: {'*': [{say: done}]}}")
+    metadata = tmp_path / "a_play-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: a-play\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[beth.transcripts]\nplay = a_play.lines\nlost = a_play.gone\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return folder
+
+
+async def test_an_installed_transcript_is_chosen_by_its_name_and_costs_nothing(play: Path) -> None:
+    (choice, _) = chosen({}, "play")
+    assert problems([choice]) == []
+    assert choice.name == "scripted/play"
+    model = open_model(choice)
+    ask = ModelRequest([{"role": "user", "content": "go"}], key="t:0/1", role="developer", task_type="implement")
+    assert (await model.complete(ask)).message["content"] == "done"
+    assert model.name == "scripted/play"
+
+
+def test_the_table_says_what_is_scripted(play: Path) -> None:
+    lines = table(chosen({"OPENAI_API_KEY": "k"}, "developer=play")).splitlines()
+    assert lines[1].split() == ["developer", "play", "(scripted)", "not", "needed", "none", "0", "0", "--model"]
+    assert lines[-1].startswith("scripted: no model is asked")
+    assert "scripted" not in table(chosen({"OPENAI_API_KEY": "k"}))
+
+
+def test_the_variable_names_a_transcript_too(play: Path) -> None:
+    assert names(chosen({"BETH_MODELS": "play"})) == ["scripted/play"] * 2
+
+
+def test_an_unknown_name_is_told_which_transcripts_there_are(play: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"--model 'pley': .*installed transcript: .*\bplay\b"):
+        chosen({}, "pley")
+    with pytest.raises(ConfigurationError, match=r"pley.yaml: cannot be read .*installed transcripts: .*\bplay\b"):
+        open_model(chosen({}, "scripted/pley.yaml")[0])
+
+
+def test_a_transcript_that_is_not_where_its_package_says_is_named(play: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"transcript lost: there is no __init__\.py"):
+        open_model(chosen({}, "lost")[0])

@@ -8,6 +8,7 @@ import pytest
 
 from beth_kit.model.base import ContextOverflow, ModelRefused, ModelRequest, ModelUnavailable, Usage
 from beth_kit.model.scripted import ScriptedModel
+from beth_kit.model.transcript import read
 from beth_sdk.errors import ConfigurationError
 
 TRANSCRIPT = r"""
@@ -141,3 +142,43 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_a_file_gives_the_model_its_name(tmp_path: Path) -> None:
     (tmp_path / "team.yaml").write_text(TRANSCRIPT)
     assert ScriptedModel.from_file(tmp_path / "team.yaml").name == "scripted/team"
+
+
+# -- what was seen, folders -------------------------------------------------------------------
+
+SEEING = r"""
+roles:
+  tester:
+    test:
+      - calls: [{name: bash, arguments: {command: "ls {{seen: ^- request (.+)$}}"}}]
+      - calls: [{name: finish, arguments: {result: ["{{seen: \\d+ passed}}", {what: "{{seen: of (.+)}}"}]}}]
+"""
+
+
+async def test_a_turn_names_what_was_seen_the_newest_first() -> None:
+    model = scripted(SEEING)
+    told = {"role": "user", "content": "1 passed\n- request r-1\n- request r-2 of all"}
+    first = await model.complete(ask(told, role="tester", task_type="test"))
+    assert "ls r-1" in first.message["tool_calls"][0]["function"]["arguments"]
+    second = await model.complete(ask(told, first.message, result("3 passed"), role="tester", task_type="test"))
+    arguments = json.loads(second.message["tool_calls"][0]["function"]["arguments"])
+    assert arguments == {"result": ["3 passed", {"what": "all"}]}
+
+
+async def test_what_nobody_saw_is_refused_by_name() -> None:
+    with pytest.raises(ModelRefused, match=r"tester/test, turn 1: it is for what fits '\^- request"):
+        await scripted(SEEING).complete(ask(role="tester", task_type="test"))
+
+
+def test_a_folder_is_a_transcript_with_the_roles_of_all_its_files(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text("roles: {a: {'*': [{say: done}]}}")
+    (tmp_path / "two.yaml").write_text("roles: {b: {'*': [{say: done, mark: here}]}}")
+    assert sorted(read(tmp_path).roles) == ["a", "b"]
+    (tmp_path / "three.yaml").write_text("roles: {b: {'*': [{say: again}]}}")
+    with pytest.raises(ConfigurationError, match=r"two\.yaml: the role b is in another file"):
+        read(tmp_path)
+
+
+def test_an_empty_folder_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no transcript is in this folder"):
+        read(tmp_path)
