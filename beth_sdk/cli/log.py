@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from beth_sdk.bus.base import Bus, Cursor
 from beth_sdk.cli.log_text import LogLines
-from beth_sdk.cli.options import bus_option, json_option, ports, settings_from, show, show_json
+from beth_sdk.cli.options import Ports, bus_option, json_option, note, ports, settings_from, show, show_json
+from beth_sdk.cli.steps import Tellers
 from beth_sdk.errors import BethError, CursorExpired
-from beth_sdk.history import ENDED, stream_of
-from beth_sdk.journal.base import Entry, Journal, Version
+from beth_sdk.history import ENDED, STEP_DONE, stream_of
+from beth_sdk.journal.base import Entry, Fact, Journal, Version
 from beth_sdk.messages import FINAL_STATUSES
 from beth_sdk.settings import Settings
 
@@ -25,44 +27,63 @@ LOOK_AGAIN = 1.0
 @click.command()
 @click.argument("task")
 @click.option("--follow", "-f", is_flag=True, help="Go on until the task has ended.")
+@click.option("--full", is_flag=True, help="Leave nothing out: prompts, arguments and results whole.")
 @bus_option
 @json_option
-def log(task: str, follow: bool, bus: str | None, as_json: bool) -> None:
+def log(task: str, *, follow: bool, full: bool, bus: str | None, as_json: bool) -> None:
     """What happened to a task, from its journal.
 
-    Each time it was taken, its steps with their seconds and the beginning of their outcome, its questions, failures
-    and end. Times are UTC. --json prints one object, or with --follow one line for each fact.
+    Each time it was taken, and in between its steps: of an agent with a model what the model said, each tool that it
+    called with its arguments, and what came back, with seconds and US dollars. Its questions, notes, failures and end.
+    Times are UTC. --json has everything whole: one object, or with --follow one line for each fact.
     """
-    text = LogLines(task)
-
-    def on_entry(entry: Entry) -> None:
-        if as_json:
-            show_json(document(entry))
-        else:
-            show(text.take_in(entry))
-
-    asyncio.run(_log(settings_from(bus), task, on_entry, follow=follow, as_json=as_json))
+    asyncio.run(_log(settings_from(bus), task, follow=follow, full=full, as_json=as_json))
 
 
-async def _log(
-    settings: Settings, task_id: str, on_entry: Callable[[Entry], None], *, follow: bool, as_json: bool
-) -> None:
+async def _log(settings: Settings, task_id: str, *, follow: bool, full: bool, as_json: bool) -> None:
+    tellers = Tellers.installed(settings, task_id)
+    text = LogLines(task_id, tellers, full=full, live=follow)
     async with ports(settings) as both:
-        if follow:
-            await followed(both.bus, both.journal, task_id, on_entry)
-            return
-        entries = [entry async for entry in both.journal.read(stream_of(task_id))]
-        if not entries:
-            raise unknown(task_id)
-        if as_json:
-            show_json({"task_id": task_id, "facts": [document(entry) for entry in entries]})
-        else:
-            for entry in entries:
-                on_entry(entry)
+        whole: list[Entry] = []
+        async for entry in _entries(both, task_id, follow=follow):
+            found = await unfolded(entry, tellers)
+            if not as_json:
+                show(text.take_in(found))
+            elif follow:
+                show_json(document(found))
+            else:
+                whole.append(found)
+    if as_json and not follow:
+        show_json({"task_id": task_id, "facts": [document(entry) for entry in whole]})
+    elif not as_json:
+        show(text.rest())
+    for problem in dict.fromkeys(tellers.problems):
+        note(problem)
 
 
-async def followed(bus: Bus, journal: Journal, task_id: str, on_entry: Callable[[Entry], None]) -> None:
-    """Hand over the task's entries, those there are and those to come, until it has ended.
+async def _entries(both: Ports, task_id: str, *, follow: bool) -> AsyncIterator[Entry]:
+    """The task's entries. Raises `BethError` where there are none and none is waited for."""
+    if follow:
+        async for entry in followed(both.bus, both.journal, task_id):
+            yield entry
+        return
+    found = False
+    async for entry in both.journal.read(stream_of(task_id)):
+        found = True
+        yield entry
+    if not found:
+        raise unknown(task_id)
+
+
+async def unfolded(entry: Entry, tellers: Tellers) -> Entry:
+    """The entry with what its package keeps elsewhere in its place."""
+    if entry.fact.kind != STEP_DONE:
+        return entry
+    return replace(entry, fact=Fact(entry.fact.kind, await tellers.whole(entry.fact.data)))
+
+
+async def followed(bus: Bus, journal: Journal, task_id: str) -> AsyncIterator[Entry]:
+    """The task's entries, those there are and those to come, until it has ended.
 
     A task that nobody has taken yet is waited for.
     """
@@ -72,7 +93,7 @@ async def followed(bus: Bus, journal: Journal, task_id: str, on_entry: Callable[
         over = False
         async for entry in journal.read(stream_of(task_id), after=version):
             version = entry.version
-            on_entry(entry)
+            yield entry
             over = is_over(entry, over)
         if over:
             return

@@ -3,40 +3,99 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
 
 from beth_sdk import history as facts
-from beth_sdk.cli.text import head, moment, one_line, plural, span, time_of_day
+from beth_sdk.cli.steps import Data, Tellers
+from beth_sdk.cli.text import head, moment, one_line, plural, span, time_of_day, visible
 from beth_sdk.journal.base import Entry
+from beth_sdk.messages import FINAL_STATUSES
 
 OUTCOME_LENGTH = 100
-"""Characters of an outcome; `beth log --json` has all of it."""
-
-Data: TypeAlias = Mapping[str, Any]
+"""Characters of an outcome; with --full, and with --json, there is all of it."""
 
 
 class LogLines:
-    """Takes a task's entries in order and gives the lines for each."""
+    """Takes a task's entries in order and gives the lines for each. `full`: nothing is left out; `live`: a step is told
+    when it begins, because what comes of it is not known yet."""
 
-    def __init__(self, task_id: str) -> None:
+    def __init__(self, task_id: str, tellers: Tellers | None = None, *, full: bool = False, live: bool = False) -> None:
         self._title: list[str] = [f"task {one_line(task_id)}"]
+        self._tellers = tellers or Tellers([])
+        self._full = full
+        self._live = live
         self._epoch = 0
+        self._history = facts.TaskHistory()
+        self._begun: Entry | None = None
 
     def take_in(self, entry: Entry) -> list[str]:
         """The lines for an entry: a heading where a new epoch begins, then what happened."""
+        self._history.take_in(entry)
         lines, self._title = self._title, []
+        lines += self._cut_off(entry)
         if entry.epoch and entry.epoch != self._epoch:
             self._epoch = entry.epoch
             lines.append(_heading(entry))
-        if entry.fact.kind != facts.STARTED:  # which is the heading
-            lines.append(f"  {time_of_day(entry.at)}  {said_of(entry.fact.kind, entry.fact.data)}")
+        if entry.fact.kind == facts.STEP_STARTED and not self._live:
+            self._begun = entry
+        elif entry.fact.kind != facts.STARTED:  # which is the heading
+            lines += self._lines(entry)
+        if entry.fact.kind == facts.ENDED and entry.fact.data["result"].get("status") in FINAL_STATUSES:
+            lines += self._used()
         return lines
 
+    def rest(self) -> list[str]:
+        """What is still to be said where no more entries come."""
+        begun, self._begun = self._begun, None
+        return [] if begun is None else [_line(begun, "and nothing is known of it yet")]
 
-def said_of(kind: str, data: Data) -> str:
-    """What one fact says, in a line; a fact of a later version as it is."""
+    def _cut_off(self, entry: Entry) -> list[str]:
+        """A step that began before this entry, if the entry is not what came of it."""
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return []
+        place = [begun.fact.data.get(name) for name in ("name", "n")]
+        same = [entry.fact.data.get(name) for name in ("name", "n")] == place
+        if same and entry.fact.kind in {facts.STEP_DONE, facts.STEP_RAISED} and entry.epoch == begun.epoch:
+            return []
+        if entry.epoch in {0, begun.epoch}:  # something that was said meanwhile
+            self._begun = begun
+            return []
+        return [_line(begun, "and its worker died in it")]
+
+    def _lines(self, entry: Entry) -> list[str]:
+        data = entry.fact.data
+        told = self._tellers.lines(data, full=self._full) if entry.fact.kind == facts.STEP_DONE else None
+        if not told:
+            most = None if self._full else OUTCOME_LENGTH
+            return [f"  {time_of_day(entry.at)}  {said_of(entry.fact.kind, data, most)}"]
+        first, *more = told
+        return [f"  {time_of_day(entry.at)}  {visible(first)}", *(f"            {visible(line)}" for line in more)]
+
+    def _used(self) -> list[str]:
+        """What the task used up in all, of which its steps told."""
+        used = self._history.used
+        told = [f"${used['cost_usd']:.4f}"] if used.get("cost_usd") else []
+        for name, word in (("input_tokens", "tokens in"), ("output_tokens", "out"), ("tool_calls", "tool calls")):
+            if used.get(name):
+                told.append(f"{used[name]:,.0f} {word}")
+        if self._history.reserved:
+            told.append(f"${self._history.reserved:.4f} reserved by steps that nobody knows the outcome of")
+        return [f"  used up in all: {', '.join(told)}"] if told else []
+
+
+def _line(begun: Entry, what: str) -> str:
+    return f"  {time_of_day(begun.at)}  {_step(begun.fact.data)} begins, {what}"
+
+
+def said_of(kind: str, data: Data, most: int | None = OUTCOME_LENGTH) -> str:
+    """What one fact says, in a line, with at most so many characters of an outcome; a fact of a later version as it
+    is."""
+    if kind == facts.STEP_DONE:
+        return _step_done(data, most)
+    if kind == facts.ENDED:
+        return _ended(data, most)
     say = _SAYINGS.get(kind)
-    return say(data) if say is not None else f"{one_line(kind)}: {head(dict(data), OUTCOME_LENGTH)}"
+    return say(data) if say is not None else f"{one_line(kind)}: {head(dict(data), most)}"
 
 
 def _heading(entry: Entry) -> str:
@@ -54,9 +113,9 @@ def _heading(entry: Entry) -> str:
 # -- what a task's worker writes --------------------------------------------------------------
 
 
-def _step_done(data: Data) -> str:
+def _step_done(data: Data, most: int | None) -> str:
     took = span(data.get("seconds", 0.0))
-    return f"{_step(data)} done in {took}: {head(data.get('outcome'), OUTCOME_LENGTH)}"
+    return f"{_step(data)} done in {took}: {head(data.get('outcome'), most)}"
 
 
 def _step_raised(data: Data) -> str:
@@ -68,12 +127,12 @@ def _failed(data: Data) -> str:
     return f"attempt failed{_after(data)}: {_error(data['error'])}{again}"
 
 
-def _ended(data: Data) -> str:
+def _ended(data: Data, most: int | None) -> str:
     result: Data = data["result"]
     status = str(result.get("status"))
     dead = f" (dead: {one_line(str(data['dead']))})" if data.get("dead") else ""
     if status == "complete":
-        return f"complete{_after(data)}: {head(result.get('result'), OUTCOME_LENGTH)}"
+        return f"complete{_after(data)}: {head(result.get('result'), most)}"
     if status == "needs_input":
         return f"asks{_after(data)}: {_question(result.get('question') or {})}"
     if status == "needs_tasks":
@@ -110,12 +169,10 @@ def _error(error: Data) -> str:
 
 _SAYINGS: Mapping[str, Callable[[Data], str]] = {
     facts.STEP_STARTED: lambda data: f"{_step(data)} begins",
-    facts.STEP_DONE: _step_done,
     facts.STEP_RAISED: _step_raised,
     facts.FAILED: _failed,
     facts.HANDED_OVER: lambda data: f"handed over{_after(data)}: another worker goes on",
     facts.LET_GO: lambda _: "let go: there was nothing to do for this delivery",
-    facts.ENDED: _ended,
     # What others write from outside.
     facts.CANCEL: lambda data: f"cancel was asked for{_colon(data.get('reason'), 200)}",
     facts.PAUSE: lambda _: "pause was asked for",

@@ -47,6 +47,7 @@ Exit codes:
   3    cancelled
   4    waits for an answer
   130  interrupted
+An error is one line on standard error, with --json too, whose standard output is empty then.
 
 \b
 Completion of commands, options, ids and roles in your shell:

@@ -13,7 +13,8 @@ from beth_sdk import history
 from beth_sdk.cli.options import Ports, bus_option, json_option, note, ports, settings_from, show_json
 from beth_sdk.errors import BethError
 from beth_sdk.history import TaskHistory
-from beth_sdk.messages import FINAL_STATUSES, ID_PATTERN, Control
+from beth_sdk.messages import FINAL_STATUSES, Control
+from beth_sdk.patterns import ID_PATTERN
 from beth_sdk.plugins import discover_agents
 from beth_sdk.publish import send_control
 from beth_sdk.settings import Settings

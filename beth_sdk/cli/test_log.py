@@ -66,9 +66,12 @@ def test_following_a_task_that_has_ended_ends_at_once(beth: Beth, on_ports: OnPo
 async def test_following_hands_over_what_is_written_meanwhile(home: object) -> None:
     seen: asyncio.Queue[str] = asyncio.Queue()
     async with ports(settings_from(None)) as both:
-        following = asyncio.ensure_future(
-            followed(both.bus, both.journal, "task-1", lambda entry: seen.put_nowait(entry.fact.kind))
-        )
+
+        async def follow() -> None:
+            async for entry in followed(both.bus, both.journal, "task-1"):
+                seen.put_nowait(entry.fact.kind)
+
+        following = asyncio.ensure_future(follow())
         await journaled(both, STARTED, key="first")
         await both.bus.append(EVENTS, Message("task-1", b"{}"))
         assert await seen.get() == "started"

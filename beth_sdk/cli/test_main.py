@@ -53,7 +53,7 @@ def test_the_help_documents_the_exit_codes_and_completion(beth: Beth) -> None:
         "3    cancelled",
         "4    waits for an answer",
         "130  interrupted",
-        'bash  eval "$(_BETH_COMPLETE=bash_source beth)"',
+        'bash  eval "$(beth completion bash)"',
     ):
         assert f"    {line}\n" in text
 

@@ -20,7 +20,14 @@ def one_line(text: str, limit: int | None = None) -> str:
     return text if limit is None or len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-def head(value: Any, limit: int = 80) -> str:
+def visible(line: str, limit: int | None = None) -> str:
+    """A line as it stands, its blanks kept, in at most `limit` characters and without anything that could steer the
+    terminal."""
+    line = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), line.expandtabs(4))
+    return line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def head(value: Any, limit: int | None = 80) -> str:
     """The beginning of a JSON value: text as it is, everything else as JSON."""
     if isinstance(value, str):
         return one_line(value, limit)

@@ -9,7 +9,7 @@ from beth_agent_beth.state import RequestState
 from beth_sdk import schema
 from beth_sdk.bus.base import Bus, Cursor
 from beth_sdk.errors import ContractError, CursorExpired
-from beth_sdk.journal.base import Journal
+from beth_sdk.journal.base import Entry, Journal
 from beth_sdk.messages import Event
 
 WAIT = 1.0
@@ -25,13 +25,15 @@ async def follow(
     seen: Callable[[Event], None],
     changed: Callable[[RequestState], None],
     over: Callable[[RequestState], bool],
+    folded: Callable[[Entry], None] | None = None,
 ) -> RequestState:
-    """Watch until `over` says so. `seen` gets each of the request's events, `changed` the state after each change.
+    """Watch until `over` says so. `seen` gets each of the request's events, `changed` the state after each change, and
+    `folded` before that each fact which made it.
 
     Events may be lost, so every round looks at the facts as well.
     """
     while True:
-        if await catch_up(journal, state):
+        if await catch_up(journal, state, folded):
             changed(state)
         if over(state):
             return state

@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 
 import pytest
-from rich.console import Console
-from rich.text import Text
+from rich.console import Console, ConsoleDimensions
 
-from beth_agent_beth import view
+from beth_agent_beth import facts
 from beth_agent_beth.conftest import Facts, result_of
 from beth_agent_beth.display import LivingTree, PlainLines, Silent, display_for
-from beth_agent_beth.task_state import TaskState
-from beth_agent_beth.test_view import event
+from beth_agent_beth.test_live import entry, event
 from beth_sdk.testing import ManualClock
 
 
@@ -27,11 +25,13 @@ def test_in_a_pipe_each_change_is_a_line(capsys: pytest.CaptureFixture[str]) -> 
     with display:
         display.state(story.state)
         task = story.publish("r.1")
+        display.fact(entry(facts.PUBLISHING, task={"id": "r.1"}))
         display.state(story.state)
         display.state(story.state)
         display.event(event("accepted"))
         display.event(event("step", "compile"))
         story.take(result_of(task, result="done"))
+        display.fact(entry(facts.TAKEN, result={"task_id": "r.1"}))
         display.state(story.state)
     lines = [line.split() for line in out.getvalue().splitlines()]
     assert lines == [
@@ -69,6 +69,21 @@ def test_what_is_no_terminal_gets_plain_lines() -> None:
     assert isinstance(display_for(json=False, clock=ManualClock()), PlainLines)
 
 
+def test_a_pipe_is_none_whatever_variables_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    assert isinstance(display_for(json=False, clock=ManualClock()), PlainLines)
+
+
+@pytest.mark.parametrize(("term", "kind"), [("dumb", PlainLines), ("xterm", LivingTree)])
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
+    term: str, kind: type[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert isinstance(display_for(json=False, clock=ManualClock()), kind)
+
+
 def test_on_a_terminal_the_tree_is_drawn_in_place_and_stays_at_the_end() -> None:
     out = io.StringIO()
     console = Console(file=out, width=80, force_terminal=True, color_system=None)
@@ -77,21 +92,49 @@ def test_on_a_terminal_the_tree_is_drawn_in_place_and_stays_at_the_end() -> None
         display.state(story.state)
         display.say(["a line of its own"])
         story.take(result_of(story.publish("r.1"), result="done"))
+        display.fact(entry(facts.TAKEN, result={"task_id": "r.1"}))
         display.event(event("step", "x"))
+        display.state(story.state)
     assert "a line of its own" in out.getvalue()
     assert "✓ a" in out.getvalue().splitlines()[-2]
 
 
-def test_a_tree_may_be_drawn_while_somebody_adds_tasks_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    story = Facts("a", "b")
-    drawn = view._line
-
-    def meanwhile(one: TaskState, live: view.Live | None, now: float) -> Text:
-        story.state.tasks[f"{one.id}.1"] = TaskState(f"{one.id}.1", "w0", "helper", "act")
-        return drawn(one, live, now)
-
-    monkeypatch.setattr(view, "_line", meanwhile)
-    display = LivingTree(Console(file=io.StringIO(), force_terminal=True), ManualClock())
+def test_a_task_runs_in_the_tree_as_soon_as_somebody_has_accepted_it() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=80, force_terminal=True, color_system=None)
+    story = Facts()
+    story.publish("r.1")
+    display = LivingTree(console, ManualClock())
     display.state(story.state)
-    display._picture()
-    assert len(story.state.tasks) == 4
+    display.event(event("accepted"))
+    display.event(event("step", "compile"))
+    console.print(display)
+    assert "● a" in out.getvalue()
+    assert "compile" in out.getvalue()
+
+
+def test_a_tree_is_drawn_in_the_size_that_the_terminal_has_now() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=80, height=24, force_terminal=True, color_system=None)
+    story = Facts(*(f"t{n}" for n in range(50)))
+    display = LivingTree(console, ManualClock())
+    display.state(story.state)
+    for width, height in ((80, 24), (40, 10), (200, 50)):
+        console.size = ConsoleDimensions(width, height)
+        lines = console.render_lines(display, pad=False)
+        assert len(lines) == height - 1
+        assert all(sum(part.cell_length for part in line) <= width for line in lines)
+
+
+@pytest.mark.parametrize("no_color", [False, True])
+def test_colours_are_left_out_where_nobody_wants_them(no_color: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    out = io.StringIO()
+    console = Console(file=out, width=80, force_terminal=True, color_system="standard")
+    story = Facts()
+    story.publish("r.1")
+    display = LivingTree(console, ManualClock())
+    display.state(story.state)
+    console.print(display)
+    assert ("\x1b[36m" in out.getvalue()) is not no_color

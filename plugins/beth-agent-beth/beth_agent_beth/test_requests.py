@@ -10,7 +10,7 @@ from beth_sdk import history, schema
 from beth_sdk.bus.base import BEGINNING
 from beth_sdk.errors import ConfigurationError, InvalidMessage, MessageTooLarge
 from beth_sdk.journal.base import Fact
-from beth_sdk.messages import Control
+from beth_sdk.messages import Answer, Control
 
 
 async def nudges(office: Office) -> list[str | None]:
@@ -86,6 +86,18 @@ async def test_the_first_answer_counts_and_whoever_gave_it_is_told_so(office: Of
     assert await requests.answer(office.bus, office.journal, "r.1", "red")
     assert not await requests.answer(office.bus, office.journal, "r.1", "blue")
     assert (await office.state()).answers == {"r.1:0": "red"}
+
+
+async def test_an_answer_that_comes_when_its_task_has_gone_on_does_not_count(office: Office) -> None:
+    await office.submit()
+    beth = office.beth()
+    await beth.attend("r")
+    task = await office.one_queued("a")
+    await beth.attend("r", inputs(asking(task)))
+    assert await requests.answer(office.bus, office.journal, "r.1", "this")
+    await beth.attend("r")
+    assert not await requests.answer(office.bus, office.journal, "r.1", "that")
+    assert (await office.one_queued("a")).answer == Answer(question="ask:0", text="this")
 
 
 async def test_an_answer_that_is_no_option_is_refused_with_the_options(office: Office) -> None:

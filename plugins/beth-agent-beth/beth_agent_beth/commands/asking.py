@@ -274,7 +274,7 @@ def _refuse_beside_replay() -> None:
     given = [
         one
         for one in context.command.params
-        if one.name not in ("replay", "bus", "as_json")
+        if one.name not in ("replay", "no_input", "bus", "as_json")
         and source_of(one.name or "") is click.core.ParameterSource.COMMANDLINE
     ]
     if given:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
+import shutil
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,10 +34,15 @@ from beth_kit.workspace.errors import WorkspaceError
 from beth_sdk import logs
 from beth_sdk.bus.base import Bus
 from beth_sdk.cli.options import bus_option, json_option, note, ports, settings_from
+from beth_sdk.cli.text import one_line
 from beth_sdk.clock import SystemClock
+from beth_sdk.errors import ConfigurationError
 from beth_sdk.journal.base import Journal
 from beth_sdk.private import make_private
 from beth_sdk.settings import Settings
+
+WAITING = "waiting for a server"
+"""What a worker logs that tries something again and again, because nothing may be lost."""
 
 
 @click.command()
@@ -135,9 +144,9 @@ def _to_its_end(
         log_to_file(settings)
         began = time.monotonic()
         if choices and not as_json:
-            click.echo(table(choices))
+            _show_table(table(choices))
         while True:
-            with display_for(json=as_json, clock=clock) as display:
+            with display_for(json=as_json, clock=clock) as display, worried(display.say):
                 ending = asyncio.run(_drive(settings, clock, opening, display))
             if not asked_right_there(settings, ending, no_input=no_input, as_json=as_json):
                 break
@@ -161,6 +170,18 @@ def _again(name: str) -> Opening:
     return go_on
 
 
+def _show_table(text: str) -> None:
+    """Each row on its line, also where the terminal is narrower than the table."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in text.splitlines():
+        click.echo(line if width is None else one_line_of(line, width))
+
+
+def one_line_of(line: str, width: int) -> str:
+    """The line, cut to the terminal's width."""
+    return line if len(line) <= width else f"{line[: max(0, width - 1)].rstrip()}…"
+
+
 def _record(folder: Path, state: RequestState, clock: SystemClock) -> None:
     try:
         recorded.write(folder, state)
@@ -182,10 +203,46 @@ def _models(settings: Settings, needed: set[str], options: Sequence[str]) -> lis
 
 
 def log_to_file(settings: Settings) -> None:
-    """Keep the log of what runs in this process out of the picture: it goes to `<home>/logs/beth.log`."""
+    """Keep the log of what runs in this process out of the picture: it goes to `<home>/logs/beth.log`. Raises
+    `ConfigurationError` where nothing can be written there."""
     folder = settings.home / "logs"
-    make_private(folder)
-    logs.configure(settings, stream=(folder / "beth.log").open("a", encoding="utf-8"))
+    try:
+        make_private(folder)
+        stream = (folder / "beth.log").open("a", encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigurationError(f"BETH_HOME={settings.home}: {reason}; set BETH_HOME to a folder of yours") from None
+    logging.raiseExceptions = False  # a log that cannot be written is no reason to fill the terminal
+    logs.configure(settings, stream=stream)
+
+
+class Worries(logging.Handler):
+    """Says what everything waits for, each thing once: a disk that is full, a server that is gone."""
+
+    def __init__(self, say: Callable[[Sequence[str]], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._say = say
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields = getattr(record, "fields", {})
+        if record.getMessage() != WAITING or "error" not in fields:
+            return
+        error = one_line(str(fields["error"]))
+        if error not in self._said:
+            self._said.add(error)
+            self._say([f"waiting: {error}"])
+
+
+@contextmanager
+def worried(say: Callable[[Sequence[str]], None]) -> Iterator[None]:
+    """Has worries said while it is entered."""
+    handler = Worries(say)
+    logging.getLogger("beth").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("beth").removeHandler(handler)
 
 
 async def _drive(settings: Settings, clock: SystemClock, opening: Opening, display: Display) -> Ending:

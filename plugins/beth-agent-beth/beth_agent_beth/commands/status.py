@@ -9,6 +9,7 @@ import time
 import click
 
 from beth_agent_beth import requests, view
+from beth_agent_beth.completing import REQUEST
 from beth_agent_beth.outcome import summary_of, word_of
 from beth_agent_beth.state import RequestState
 from beth_sdk.cli.options import bus_option, json_option, ports, settings_from
@@ -17,7 +18,7 @@ from beth_sdk.settings import Settings
 
 
 @click.command()
-@click.argument("request", required=False)
+@click.argument("request", required=False, shell_complete=REQUEST)
 @bus_option
 @json_option
 def status(request: str | None, bus: str | None, as_json: bool) -> None:

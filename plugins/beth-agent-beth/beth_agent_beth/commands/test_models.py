@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -249,3 +250,19 @@ def test_without_a_request_there_is_nothing_to_run(beth: Beth) -> None:
     ran = beth("run")
     assert ran.exit_code == 2
     assert "say what shall be done" in ran.stderr
+
+
+def test_a_misspelt_model_is_named_once_for_all_its_roles_with_what_was_meant(
+    beth: Beth, site: Site, tmp_path: Path
+) -> None:
+    if find_spec("litellm") is None:
+        pytest.skip("without its table nobody knows which models there are")
+    for role in ("teller", "thinker"):
+        add_agent(site, role, code=TELLER, extra='model = {provider = "anthropic", name = "claude-sonnet-4-5"}\n')
+    plan = "".join(f'[[task]]\nname = "{role}"\nagent = "{role}"\ntype = "act"\n' for role in ("teller", "thinker"))
+    (tmp_path / "both.toml").write_text(f'name = "both"\n{plan}')
+    ran = beth("run", "x", "-w", str(tmp_path / "both.toml"), "--model", "anthropic/claud-sonnet-4-5")
+    assert ran.exit_code == 2
+    start = "beth: teller, thinker: no model anthropic/claud-sonnet-4-5; did you mean anthropic/claude-sonnet-4-5"
+    assert ran.stderr.startswith(start)
+    assert ran.stderr.count("\n") == 1

@@ -148,7 +148,7 @@ def test_where_nothing_was_committed_nothing_is_said_of_a_branch(beth: Beth, sol
     ("arguments", "reason"),
     [
         (("--repo", "nowhere"), "--repo nowhere: is no directory and no https://"),
-        (("--repo", "{folder}"), "does not appear to be a git repository"),
+        (("--repo", "{folder}"), "it is no git repository"),
         (("--repo", "{users}", "--branch", "nope"), "has no branch 'nope'"),
         (("--repo", "https://me:secret@example.org/x.git"), "the address holds a user or a password"),
         (("--branch", "main"), "--branch names a branch of --repo, which is missing"),

@@ -41,6 +41,12 @@ async def test_a_model_that_repeats_itself_is_told_and_then_the_task_ends(plays:
     assert "`bash` 4 times in a row" in puppet_of(stage).read()
 
 
+async def test_whoever_reads_of_it_is_told_what_the_model_would_not_hear(plays: Plays) -> None:
+    stage = plays(reply(call("finish", '{"result": "no object"}')), price=PRICE)
+    message = await ended(stage, "stuck", 4)
+    assert "What it was told last: finish: " in message
+
+
 async def test_a_model_that_does_something_else_when_it_is_told_goes_on(plays: Plays) -> None:
     same, other = [reply(bash("echo same"))] * 4, reply(bash("echo other"))
     stage = plays(*same, other, *same, reply(FINISH), price=PRICE)

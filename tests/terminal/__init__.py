@@ -1,0 +1,1 @@
+"""`beth` at a terminal: what somebody sees who sits at one."""
