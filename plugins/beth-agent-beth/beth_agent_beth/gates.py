@@ -28,6 +28,10 @@ class Gate:
     """Whether those that need it were let go on; a gate may pass more than once."""
     hint: str = ""
     """What a person wants to have said to whoever fixes next."""
+    said: str = ""
+    """The newest round that ended with a verdict; empty before the first did."""
+    missed: str | None = None
+    """A fix that another gate asked for and that came while this one was looking: it has to look once more."""
 
 
 @dataclass(slots=True)
@@ -67,8 +71,11 @@ class Gates(Tasks):
         if gate is None:
             self._unlock(one.id)
         elif one.id == gate.newest:
+            missed, gate.missed, gate.said = gate.missed, None, one.id
             if one.refuses:
                 self._refused(gate, one)
+            elif missed is not None:
+                self._look_again(gate, self.tasks[missed])
             else:
                 self._passed(gate)
 
@@ -86,11 +93,31 @@ class Gates(Tasks):
         else:
             self.undecided[gate.id] = None
 
+    def told_by(self, name: str) -> TaskState:
+        """The task whose result tells what came of a task of this name: of a gate, its newest round with a verdict."""
+        one = self.tasks[self.id_of(name)]
+        gate = self.gates.get(one.id)
+        return self.tasks[gate.said] if gate is not None and gate.said else one
+
+    def fixers(self) -> set[str]:
+        """The roles that fix what gates may still find."""
+        found = (self._fixer(gate) for gate in self.gates.values() if not gate.passed)
+        return {one[0] for one in found if one is not None}
+
+    def can_be_fixed(self, gate: Gate) -> bool:
+        """Whether somebody plays the role that fixes what this gate finds."""
+        return self._fixer(gate) is not None
+
     def _fixer(self, gate: Gate) -> tuple[str, str] | None:
         """Role and type of the fixing task; None where nobody plays that role."""
         base = self.tasks[gate.id]
         found = base.fix or (self.policy.gate.fix.agent, self.policy.gate.fix.type)
         return found if self.plays(found[0]) else None
+
+    def fixing_role(self, gate: Gate) -> str | None:
+        """The role that would fix what a gate finds; None where nobody plays it."""
+        fixer = self._fixer(gate)
+        return None if fixer is None else fixer[0]
 
     def plays(self, role: str) -> bool:
         """Whether somebody plays a role, as far as that is known."""
@@ -113,8 +140,16 @@ class Gates(Tasks):
         self._look_again(gate, fix)
         for name in self.tasks[gate.id].recheck:
             other = self.gates.get(self.id_of(name))
-            if other is not None and other.passed:
-                self._look_again(other, fix)
+            if other is not None:
+                self._look_after(other, fix)
+
+    def _look_after(self, other: Gate, fix: TaskState) -> None:
+        """Have another gate look at what was fixed, unless it is still to look at it anyway."""
+        newest = self.tasks[other.newest]
+        if other.passed:
+            self._look_again(other, fix)
+        elif newest.task is not None and not newest.refuses:
+            other.missed = fix.id
 
     def _look_again(self, gate: Gate, fix: TaskState) -> None:
         base = self.tasks[gate.id]
@@ -136,6 +171,6 @@ class Gates(Tasks):
         word, hint = word_of(asked.answer)
         if word == ACCEPT:
             self._passed(gate)
-        elif word == AGAIN and self._fixer(gate) is not None:
+        elif word == AGAIN and self.can_be_fixed(gate):
             gate.allowed, gate.hint = gate.fixes + 1, hint
             self._send_back(gate, self.tasks[gate.newest])

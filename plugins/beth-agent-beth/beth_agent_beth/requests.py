@@ -251,7 +251,10 @@ def roles_of(state: RequestState) -> set[str]:
         proposal = state.proposal or {}
         planner = set() if state.planner is None or state.planner.status in FINAL_STATUSES else {"beth"}
         return planner | {str(task["agent"]) for task in proposal.get("task", ()) if isinstance(task, Mapping)}
-    return {one.agent for one in state.tasks.values() if one.status not in FINAL_STATUSES}
+    at_it = {one.agent for one in state.tasks.values() if one.status not in FINAL_STATUSES}
+    # Of a team that nobody knows, nobody knows either whether there is somebody who fixes.
+    fixers = [state.fixing_role(one) for one in state.gates.values() if not one.passed and state.team]
+    return at_it | {one for one in fixers if one is not None}
 
 
 def request_of(name: str) -> str:

@@ -15,6 +15,7 @@ import click
 from beth_agent_beth import policy, recorded, requests, workflow
 from beth_agent_beth.commands.limits import OPTIONS, with_default
 from beth_agent_beth.commands.reading import Wanted, read_request
+from beth_agent_beth.completing import workflow_names
 from beth_agent_beth.models import chosen
 from beth_agent_beth.policy import Policy
 from beth_agent_beth.roster import BETH, roster
@@ -43,6 +44,7 @@ _OPTIONS = (
         "-w",
         default="feature",
         show_default=True,
+        shell_complete=workflow_names,
         help="A workflow's name, the path of a .toml file, or auto: Beth's model makes the plan.",
     ),
     click.option("--approve-plan", is_flag=True, help="Show the plan and ask before anything is done."),
@@ -92,7 +94,12 @@ class Asked:
     @property
     def needed(self) -> set[str]:
         """The roles that it takes: all, where any of them may be planned with."""
-        return {BETH, *(str(one["role"]) for one in self.team)} if self.plan is None else set(self.plan.roles)
+        if self.plan is None:
+            return {BETH, *(str(one["role"]) for one in self.team)}
+        fixer = (self.policy or Policy()).gate.fix.agent
+        fixes = any(task.gate and task.fix is None for task in self.plan.task)
+        there = {name for one in self.team for name in (one["role"], *one.get("aliases", ()))}
+        return {*self.plan.roles, *({fixer} & there if fixes else ())}
 
     @property
     def replayed(self) -> bool:
