@@ -34,7 +34,6 @@ DEFAULT_MAX_HOPS = 16
 """How many ancestors a task may have when it does not say so itself."""
 
 
-
 def portable(pattern: str) -> str:
     """A pattern as it stands in a schema, and as pydantic's own engine takes it: for engines whose `$` is the end."""
     return pattern.removesuffix(END)
