@@ -216,10 +216,10 @@ def test_of_two_that_play_the_same_role_the_second_has_an_error(site: Site) -> N
 
 
 def test_an_alias_that_is_anothers_role_is_an_error(site: Site) -> None:
-    add_agent(site, "security")
-    add_agent(site, "security-reviewer", extra='aliases = ["tasks.security"]\n')
-    assert found("zz-security").error is None
-    assert "tasks.security is already the queue of security" in str(found("zz-security-reviewer").error)
+    add_agent(site, "guard")
+    add_agent(site, "guard-keeper", extra='aliases = ["tasks.guard"]\n')
+    assert found("zz-guard").error is None
+    assert "tasks.guard is already the queue of guard" in str(found("zz-guard-keeper").error)
 
 
 def test_a_broken_agent_keeps_no_role_from_another(site: Site) -> None:
