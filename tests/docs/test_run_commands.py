@@ -48,7 +48,7 @@ EXIT_CODES: Mapping[str, int] = {
 """Where a page tells of another exit code than 0, by the line."""
 
 SAYS: Mapping[str, str] = {
-    'beth run "Users can reset their password" --max-cost 2.50': "Beth asks: The budget is used up: ",
+    'beth run "Users can reset their password" --max-cost 2.50': "Beth asks: The budget does not reach: ",
     ".venv/bin/beth agents": "translator",
     "beth dead list": "ModelRefused",
     "beth log beth-gyj26bf3.4": "epoch 1",

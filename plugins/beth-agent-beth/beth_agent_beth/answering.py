@@ -40,9 +40,10 @@ def _asked_about(state: RequestState, name: str) -> Asked | None:
     round_ = state.tasks.get(name)
     about = round_.again_of if round_ is not None and round_.again_of is not None else name
     found = [one for one in state.asked.values() if about in (one.about, one.id)]
-    opened = [one for one in found if one.answer is None]
+    opened = [one for one in found if one.open]
     if opened and not state.ended:
         return opened[0]
+    found = [one for one in found if one.answer is not None]
     if name != state.id:
         one = state.tasks.get(name)
         return found[-1] if found and one is not None and one.status != "asking" else None

@@ -32,7 +32,7 @@ def first(state: RequestState, one: TaskState, now: float, given: Budget | None 
     }
     if one is state.planner:
         payload |= {"team": list(request.get("team", ())), "most_tasks": state.policy.plan.most_tasks}
-    needed = [state.tasks[state.id_of(name)] for name in one.needs]
+    needed = [state.told_by(name) for name in one.needs]
     if needed:
         payload["deps"] = [need.id for need in needed]
         payload["upstream"] = upstream(needed, own=state.branch.uri)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from beth_agent_beth.budget import Budget, Shortage, Slices, covering
+from beth_agent_beth.budget import DIMENSIONS, Budget, Dimension, Shortage, Slices, covering
 from beth_agent_beth.gates import Gates
 from beth_agent_beth.questions import STOP, Asked, amount_of, word_of
 from beth_agent_beth.task_state import TaskState
 from beth_sdk import messages
+
+NO_MORE = "no more money was given"
+"""Why tasks that had been begun end where a person gives no more."""
 
 
 @dataclass(slots=True)
@@ -31,16 +34,6 @@ class Funds(Gates):
     def slices(self, further: Iterable[float] = ()) -> Slices:
         """What can be given to tasks now; `further`: what those weigh that are not counted yet."""
         return self.budget.slices(self.weights_left + sum(further))
-
-    def gives(self, slices: Slices) -> bool:
-        """Whether a task is published now. With nothing left it waits for what others bring back; where nobody does,
-        it is tried all the same, because it may cost nothing."""
-        return slices.some or not (self.budget.given or self.unfunded)
-
-    @property
-    def short(self) -> Shortage | None:
-        """What is short where nobody can go on without more."""
-        return next(iter(self.unfunded.values()), None)
 
     def _weigh(self, one: TaskState, sign: int) -> None:
         if one.weighed is not (sign > 0):
@@ -77,16 +70,33 @@ class Funds(Gates):
     def _decided_budget(self, asked: Asked) -> list[TaskState]:
         """Take in a person's answer; returns the tasks that fail because there is no more."""
         assert asked.answer is not None
-        shortage = self.short
         amount = amount_of(asked.answer)
-        if amount is not None and shortage is not None:
-            total = self.budget.total
-            if asked.answer.strip().startswith("+"):
-                amount += getattr(total, shortage.dimension) or 0
-            self.budget.raised(covering(total, shortage, amount))
-        elif word_of(asked.answer)[0] == STOP:
+        if amount is not None:
+            self._raise(asked, amount)
+        elif word_of(asked.answer)[0] == STOP and not asked.moot:
             self.funds_stopped = True
-            failed = [self.tasks[task_id] for task_id in self.unfunded]
+            failed = [self.tasks[task_id] for task_id in (*self.unfunded, *self.to_continue, *self.to_delegate)]
             self._forget(list(self.tasks.values()))
             return failed
         return []
+
+    def _raise(self, asked: Asked, amount: float) -> None:
+        total = self.budget.total
+        before = getattr(total, asked.dimension or "cost_usd") or 0
+        if asked.answer is not None and asked.answer.strip().startswith("+"):
+            amount += before
+        if amount > before:
+            self.budget.raised(covering(total, Shortage(_dimension(asked)), amount))
+
+    def _funds_again(self) -> None:
+        """A person wants it tried again: those that were to begin when there was no more money may begin."""
+        if self.funds_stopped:
+            self.funds_stopped = False
+            for one in self.tasks.values():
+                if one.status == "waiting" and one.parent is None and not self._unmet.get(one.id):
+                    self.ready[one.id] = None
+                    self._weigh(one, +1)
+
+
+def _dimension(asked: Asked) -> Dimension:
+    return next((one for one in DIMENSIONS if one == asked.dimension), "cost_usd")

@@ -10,6 +10,7 @@ from beth_agent_beth.policy import Policy
 from beth_agent_beth.questions import ACCEPT, AGAIN, Asked, word_of
 from beth_agent_beth.task_state import TaskState
 from beth_agent_beth.tasks import Tasks
+from beth_sdk.messages import Result
 
 
 @dataclass(slots=True)
@@ -99,15 +100,6 @@ class Gates(Tasks):
         gate = self.gates.get(one.id)
         return self.tasks[gate.said] if gate is not None and gate.said else one
 
-    def fixers(self) -> set[str]:
-        """The roles that fix what gates may still find."""
-        found = (self._fixer(gate) for gate in self.gates.values() if not gate.passed)
-        return {one[0] for one in found if one is not None}
-
-    def can_be_fixed(self, gate: Gate) -> bool:
-        """Whether somebody plays the role that fixes what this gate finds."""
-        return self._fixer(gate) is not None
-
     def _fixer(self, gate: Gate) -> tuple[str, str] | None:
         """Role and type of the fixing task; None where nobody plays that role."""
         base = self.tasks[gate.id]
@@ -171,6 +163,11 @@ class Gates(Tasks):
         word, hint = word_of(asked.answer)
         if word == ACCEPT:
             self._passed(gate)
-        elif word == AGAIN and self.can_be_fixed(gate):
+        elif word == AGAIN and self._fixer(gate) is not None:
             gate.allowed, gate.hint = gate.fixes + 1, hint
             self._send_back(gate, self.tasks[gate.newest])
+
+
+def makes_further(one: TaskState, result: Result) -> bool:
+    """Whether a result of a task may make further tasks necessary, which are numbered as they become known."""
+    return result.status == "complete" and (one.gate or one.fixes is not None)

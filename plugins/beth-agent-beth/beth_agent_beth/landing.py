@@ -10,7 +10,7 @@ from beth_agent_beth import facts
 from beth_agent_beth.branch import Branch
 from beth_agent_beth.funds import Funds
 from beth_agent_beth.task_state import TaskState, unmerged
-from beth_sdk.messages import Task
+from beth_sdk.messages import Result, Task
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class Landing(Funds):
     to_merge: dict[str, str] = field(default_factory=dict)
     """Tasks that ended complete and whose commit is to be brought into the branch, in order → the commit."""
     steps: list[str] = field(default_factory=list)
-    """What was published and what was merged, in order."""
+    """What was published, what was merged, and which gates and fixes ended, in order."""
 
     def _work(self, kind: str, data: Mapping[str, Any]) -> None:
         if kind == facts.WORKSPACE:
@@ -80,6 +80,11 @@ class Landing(Funds):
 def publish_step(task: Task) -> str:
     """How a task's publishing is called among the steps."""
     return f"publish {task.key}"
+
+
+def end_step(result: Result) -> str:
+    """How the end of a task that may make further ones necessary is called among the steps."""
+    return f"end {result.key}"
 
 
 def merge_step(task_id: str) -> str:

@@ -20,7 +20,7 @@ from beth_agent_beth.merging import Merging
 from beth_agent_beth.outcome import outcome_of
 from beth_agent_beth.publications import Publication, publications
 from beth_agent_beth.questions import Asked
-from beth_agent_beth.replaying import Turn
+from beth_agent_beth.replaying import Turn, too_early
 from beth_agent_beth.state import RequestState
 from beth_agent_beth.steering import Steering
 from beth_agent_beth.task_state import TaskState
@@ -85,6 +85,8 @@ class Orchestrator:
         self._interrupted: set[str] = set()
         """Requests of which something may have been journaled and not published, because looking after them failed."""
         self._day = day
+        self._early: dict[str, list[Result]] = {}
+        """Results of replayed requests whose turn has not come; who forgets them finds them in the tasks' journals."""
         self._withheld: set[str] = set()
         """Requests of which tasks wait because of the day's limit."""
         self._others_work: set[str] = set()
@@ -102,6 +104,7 @@ class Orchestrator:
             except BaseException:
                 self._interrupted.add(request_id)
                 self._states.pop(request_id, None)
+                self._early.pop(request_id, None)
                 raise
             self._interrupted.discard(request_id)
             if reconcile:
@@ -166,18 +169,40 @@ class Orchestrator:
         held = HeldRequest(self._journal, self._clock, hold, state)
         before = state.version
         self._withheld.discard(request_id)
-        for one in inputs:
-            await self._take(held, one.result)
+        results = await self._take_in_turn(held, [*self._early.pop(request_id, ()), *(one.result for one in inputs)])
         if reconcile:
             await self._steering.insist(held)
             await self._send(state, await reconciling.reconcile(held))
         if self._day is not None:
             await self._day.settle(state, state.tasks.values() if reconcile else _of(state, inputs))
-        while await self._advance(held):
-            pass
+        results = await self._go_on(held, results)
+        if results:
+            self._early[request_id] = results
         if state.version != before:
             await self._tell_watchers(state)
         return state
+
+    async def _go_on(self, held: HeldRequest, early: list[Result]) -> list[Result]:
+        """Do all there is to do now; returns the results whose turn in a replay has not come."""
+        state = held.state
+        while True:
+            advanced, before = await self._advance(held), len(early)
+            early = await self._take_in_turn(held, early)
+            if advanced or len(early) < before:
+                continue
+            if not early or not state.outstanding.keys() <= {one.task_id for one in early}:
+                return early
+            await self._take(held, early.pop(0))  # nobody else will end: it goes another way than the recording
+
+    async def _take_in_turn(self, held: HeldRequest, results: Sequence[Result]) -> list[Result]:
+        """Take these; returns those whose turn in a replay has not come."""
+        early: list[Result] = []
+        for result in results:
+            if too_early(held.state, result):
+                early.append(result)
+            else:
+                await self._take(held, result)
+        return early
 
     async def _take(self, held: HeldRequest, result: Result) -> None:
         one = held.state.tasks.get(result.task_id)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from beth_agent_beth.funds import NO_MORE
+from beth_agent_beth.publications import publications
 from beth_agent_beth.questions import Asked
 from beth_agent_beth.state import RequestState
 from beth_agent_beth.summing_up import account_of
 from beth_agent_beth.task_state import TaskState
+from beth_sdk.messages import FINAL_STATUSES
 
 WAITING_FOR_SOMETHING = ("asking", "delegating", "published", "unfunded")
 
@@ -31,7 +34,7 @@ def outcome_of(state: RequestState) -> dict[str, Any] | None:
     lacking = [one for one in state.tasks.values() if one.parent is None and not state.settled(one)]
     if lacking:
         begun = [one for one in lacking if one.status != "waiting"]
-        return {"status": "failed", "reason": _reason(begun) if begun else "no more money was given"}
+        return {"status": "failed", "reason": _reason(state, begun) if begun else NO_MORE}
     return {"status": "complete", "reason": ""}
 
 
@@ -41,13 +44,16 @@ def waits_for_a_person(state: RequestState) -> bool:
         return False
     if state.outstanding or state.to_merge or state.undecided:
         return False
-    if state.workflow is None and not state.open_questions and not state.questions and not state.paused:
+    if state.workflow is None and not state.open_questions and not _planning(state):
         return False
-    if state.unfunded and not any(one.kind == "budget" for one in state.open_questions):
+    if any(state.can_go_on(state.unfunded)) and not any(one.kind == "budget" for one in state.open_questions):
         return False
-    if any(any(state.can_go_on(among)) for among in (state.to_continue, state.to_delegate, state.ready)):
-        return False
-    return outcome_of(state) is None
+    return not publications(state, 0.0, 1) and outcome_of(state) is None
+
+
+def _planning(state: RequestState) -> bool:
+    """Whether the plan is made by a task that has not ended."""
+    return state.planner is not None and state.planner.status not in FINAL_STATUSES
 
 
 def word_of(state: RequestState) -> str:
@@ -56,7 +62,8 @@ def word_of(state: RequestState) -> str:
         return state.status
     if state.questions or state.open_questions:
         return "waiting"
-    return "paused" if state.paused else state.status
+    held_up = state.paused or (any(one.paused for one in state.tasks.values()) and waits_for_a_person(state))
+    return "paused" if held_up else state.status
 
 
 def usage_of(state: RequestState) -> dict[str, Any]:
@@ -132,13 +139,14 @@ def _asked(one: Asked) -> dict[str, Any]:
     return {"task_id": one.about, "kind": one.kind, "agent": "beth", "text": one.text, "options": list(one.options)}
 
 
-def _reason(failed: list[TaskState]) -> str:
+def _reason(state: RequestState, failed: list[TaskState]) -> str:
     more = [f"{len(failed) - NAMED} more"] if len(failed) > NAMED else []
-    return "; ".join([*(_why(one) for one in failed[:NAMED]), *more])
+    return "; ".join([*(_why(state, one) for one in failed[:NAMED]), *more])
 
 
-def _why(one: TaskState) -> str:
-    if one.refuses:
+def _why(state: RequestState, one: TaskState) -> str:
+    gate = state.gate_of(one)
+    if one.refuses or (gate is not None and state.tasks[gate.newest].refuses):
         return f"{one.name}: changes requested"
     error = one.result.error if one.result else None
     return f"{one.name} {one.status}" + (f": {error.message}" if error else "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from beth_sdk.agent import Agent, Context
 from beth_sdk.messages import Result, Task
 
@@ -12,10 +14,13 @@ class Planner(Agent):
 
     def __init__(self) -> None:
         self._agent: Agent | None = None
+        self._making = asyncio.Lock()
 
     async def execute(self, task: Task, ctx: Context) -> Result:
         """Make a plan. Raises `ConfigurationError` where no model can be asked."""
-        return await (await self._planning()).execute(task, ctx)
+        async with self._making:  # of two tasks at once, one makes it
+            agent = await self._planning()
+        return await agent.execute(task, ctx)
 
     async def close(self) -> None:
         if self._agent is not None:

@@ -3,7 +3,7 @@ wanted, checked. And what Beth asks besides. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from beth_agent_beth import workflow
@@ -58,28 +58,31 @@ def checked(state: RequestState, proposal: object) -> workflow.Plan:
 
 def next_question(state: RequestState) -> Asked | None:
     """What a person is to decide about a gate, and was not asked yet."""
-    for name in state.undecided:
+    for name in state.undecided if state.cancel_reason is None else ():
         gate = state.gates[name]
         newest = state.tasks[gate.newest]
         verdict = newest.result.verdict if newest.result is not None else None
         titles = [finding.title for finding in verdict.findings] if verdict is not None else []
         shown = titles[:FINDINGS] + ([f"and {len(titles) - FINDINGS} more"] if len(titles) > FINDINGS else [])
         told = "".join(f"\n- {title}" for title in shown)
-        after = f"after {gate.fixes} fix{'es' if gate.fixes != 1 else ''}" if gate.fixes else "and nobody can fix it"
+        again = state.fixing_role(gate) is not None
+        after = f"after {gate.fixes} fix{'es' if gate.fixes != 1 else ''}" if again else "and nobody can fix it"
+        once_more = f"{AGAIN}: have it fixed and looked at once more (a hint may follow: '{AGAIN}: …'); "
         text = (
             f"{state.tasks[name].name} by {newest.agent} still wants changes {after}:{told}\n"
-            f"{AGAIN}: have it fixed and looked at once more (a hint may follow: '{AGAIN}: …'); accept: go on as it "
-            f"is; {STOP}: end the request"
+            f"{once_more if again else ''}accept: go on as it is; {STOP}: end the request"
         )
-        return question(state, "gate", name, text)
+        asked = question(state, "gate", name, text)
+        return asked if again else replace(asked, options=tuple(one for one in asked.options if one != AGAIN))
     return None
 
 
 def about_the_budget(state: RequestState) -> Asked | None:
     """The question whether there is more money, tokens or time, where nobody can go on without."""
-    short = state.short
-    if short is None or state.outstanding or any(one.kind == "budget" for one in state.open_questions):
+    going_on = any(state.can_go_on(state.unfunded))  # those that somebody paused wait for that first
+    if not going_on or state.outstanding or any(one.kind == "budget" for one in state.open_questions):
         return None
+    short = next(state.unfunded[one.id] for one in state.can_go_on(state.unfunded))
     total, spent = getattr(state.budget.total, short.dimension), getattr(state.budget.spent, short.dimension)
     left = sum(1 for one in state.tasks.values() if one.status in ("waiting", "unfunded"))
     said = {
@@ -90,7 +93,7 @@ def about_the_budget(state: RequestState) -> Asked | None:
     names = ", ".join(state.tasks[one].name for one in list(state.unfunded)[:FINDINGS])
     wanted = f", whose next step may take {short.wanted:g}" if short.wanted else ""
     text = (
-        f"The budget is used up: {said}. It does not reach for {names}{wanted}; {left} task"
+        f"The budget does not reach: {said} are used. It is not enough for {names}{wanted}; {left} task"
         f"{'s are' if left != 1 else ' is'} left. Answer with the new total, with how much more (+1), or {STOP}"
     )
     return question(state, "budget", state.id, text, short.dimension)

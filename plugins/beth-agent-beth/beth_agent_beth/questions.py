@@ -33,8 +33,15 @@ class Asked:
     dimension: str | None = None
     """Of a budget: what is short."""
     answer: str | None = None
+    moot: bool = False
+    """Whether it has settled itself before anybody answered."""
     data: Mapping[str, Any] = field(default_factory=dict)
     """What came with the answer, such as an edited plan."""
+
+    @property
+    def open(self) -> bool:
+        """Whether an answer is waited for."""
+        return self.answer is None and not self.moot
 
     @property
     def key(self) -> str:

@@ -10,7 +10,7 @@ from beth_sdk import history, schema
 from beth_sdk.journal.base import Fact, Journal
 from beth_sdk.messages import FINAL_STATUSES, Result, Task
 
-MAY_BE_REDRIVEN = FINAL_STATUSES - {"complete"}
+MAY_BE_REDRIVEN = FINAL_STATUSES - {"complete"} | {"unfunded"}
 
 
 async def redriven(journal: Journal, one: TaskState) -> Fact | None:

@@ -12,7 +12,7 @@ from typing import Any
 from beth_agent_beth import policy, workflow
 from beth_agent_beth.merging import begun_at, source_of
 from beth_agent_beth.policy import Policy
-from beth_agent_beth.replaying import order_of
+from beth_agent_beth.replaying import order_of, planning_steps
 from beth_agent_beth.state import RequestState
 from beth_kit.workspace import refs, source
 from beth_kit.workspace.git import prepare
@@ -63,20 +63,20 @@ def check_folder(folder: Path, request_id: str | None = None) -> None:
 
 def write(folder: Path, state: RequestState) -> None:
     """Keep a request as it was received, and in which order its tasks were published and merged so far."""
-    request = state.request
+    request, edited = state.request, state.edited
     document = {
         "format": FORMAT,
         "request_id": state.id,
         "description": request["description"],
         "acceptance_criteria": list(request.get("acceptance_criteria", [])),
-        "plan": request.get("plan"),
+        "plan": edited or request.get("plan"),
         "team": list(request.get("team", ())),
         "policy": request.get("policy"),
         "budget": request.get("budget"),
         "priority": request.get("priority", 2),
         "received_at": begun_at(state),
         "repo": request.get("repo"),
-        "order": order_of(state),
+        "order": [step for step in order_of(state) if not (edited and step in planning_steps(state))],
     }
     _write(folder / FILE, json.dumps(document, indent=1, ensure_ascii=True) + "\n")
 

@@ -6,9 +6,11 @@ are, and what later tasks are told: a replay that went another way would ask mod
 
 from __future__ import annotations
 
-from beth_agent_beth.landing import merge_step, publish_step
+from beth_agent_beth.gates import makes_further
+from beth_agent_beth.landing import end_step, merge_step, publish_step
 from beth_agent_beth.publications import Publication, publications
 from beth_agent_beth.state import RequestState
+from beth_sdk.messages import Result
 
 ALL = 1_000_000
 
@@ -16,6 +18,13 @@ ALL = 1_000_000
 def order_of(state: RequestState) -> list[str]:
     """What is kept of a request; nothing where nothing was merged, because then the order decides nothing."""
     return list(state.steps) if state.branch.grown else []
+
+
+def planning_steps(state: RequestState) -> frozenset[str]:
+    """The steps of the task that made the plan, which a replay does without where a person had edited that."""
+    planner = state.planner
+    own = f"publish {planner.id}" if planner is not None else ""
+    return frozenset(step for step in state.steps if own and step.startswith((f"{own}:", f"{own}.")))
 
 
 class Turn:
@@ -36,6 +45,15 @@ class Turn:
             ready = publications(state, now, ALL)
             self.publish = next((one for one in ready if publish_step(one.task) == step), None)
             self.wait = self.publish is None and bool(state.outstanding)
+
+
+def too_early(state: RequestState, result: Result) -> bool:
+    """Whether in a replay it is not yet the turn of a result that may make further tasks necessary: two gates that
+    refuse side by side would have their fixes numbered the other way round."""
+    one, step, own = state.tasks.get(result.task_id), _next(state), end_step(result)
+    if one is None or step in (None, own) or not makes_further(one, result) or not state.accepts(result):
+        return False
+    return own in (state.request.get("order") or ())[len(state.steps) :]
 
 
 def _next(state: RequestState) -> str | None:

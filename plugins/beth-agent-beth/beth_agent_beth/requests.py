@@ -234,7 +234,8 @@ async def _steer(
     if "." in name:
         state, one = await find_task(journal, name)
         data = {**data, "task_id": name}
-        if one.result is not None and one.result.final and one.id not in state.outstanding:
+        going_on = one.id in state.outstanding or one.status == "unfunded"
+        if one.result is not None and one.result.final and not going_on:
             raise ConfigurationError(f"{name} has ended: {one.status}")
     else:
         state = await read(journal, name)

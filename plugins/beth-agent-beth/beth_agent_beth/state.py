@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from beth_agent_beth import facts, policy, questions, workflow
-from beth_agent_beth.budget import Budget
-from beth_agent_beth.gates import Gate
-from beth_agent_beth.landing import Landing, publish_step
+from beth_agent_beth.budget import Budget, Slices
+from beth_agent_beth.funds import NO_MORE
+from beth_agent_beth.gates import Gate, makes_further
+from beth_agent_beth.landing import Landing, end_step, publish_step
 from beth_agent_beth.questions import Asked
-from beth_agent_beth.task_state import TaskState, cancelled
+from beth_agent_beth.task_state import TaskState, cancelled, failed
 from beth_sdk import schema
 from beth_sdk.journal.base import Entry, Version
 from beth_sdk.messages import FINAL_STATUSES, Result, Task
@@ -52,6 +53,9 @@ class RequestState(Landing):
     asked: dict[str, Asked] = field(default_factory=dict)
     """What Beth herself asked, by the question's id."""
 
+    _about_money: Asked | None = None
+    """The newest question about the budget, as long as it is open."""
+
     # -- what happened ------------------------------------------------------------------------
 
     def take_in(self, entry: Entry) -> None:
@@ -82,6 +86,7 @@ class RequestState(Landing):
                 self.status, self.reason, self.ended_at = data["status"], data.get("reason", ""), entry.at
             case _:
                 pass  # a later version's fact: kept, passed over
+        self._see_what_is_moot()
         self.version = entry.version
 
     def _received(self, request: Mapping[str, Any], at: float) -> None:
@@ -130,6 +135,8 @@ class RequestState(Landing):
         one.result, one.status = result, result.status
         self.outstanding.pop(one.id, None)
         self._spent(one, result)
+        if makes_further(one, result):
+            self.steps.append(end_step(result))
         reason = self.cancelled.pop(one.id, None) if self.cancel_reason is None else self.cancel_reason
         shortage = self._shortage(one, result) if reason is None else None
         if shortage is not None:
@@ -163,6 +170,7 @@ class RequestState(Landing):
             self._reopened(one)
         one.task, one.status, one.paused, one.accepted = task, "published", False, None
         self.cancelled.pop(one.id, None)
+        self._funds_again()
         self.outstanding[task.id] = None
         self._spending(one, task)
         self.status, self.ended_at, self.reason = "running", None, ""
@@ -172,6 +180,8 @@ class RequestState(Landing):
             asked = Asked.from_json(data["question"])
             self.asked[asked.id] = asked
             self.undecided.pop(asked.about, None)
+            if asked.kind == "budget":
+                self._about_money = asked
             return
         key, text = str(data["key"]), str(data["text"])
         if key.startswith(questions.KEY):
@@ -183,18 +193,24 @@ class RequestState(Landing):
                 self._see_whether_answered(one)
 
     def _decided(self, asked: Asked | None, text: str, data: Mapping[str, Any]) -> None:
-        if asked is None or asked.answer is not None:
+        if asked is None or asked.answer is not None or self.ended:
             return
         asked.answer, asked.data = text, data
         if asked.kind == "gate":
             self._decided_gate(asked)
         elif asked.kind == "budget":
-            for one in self._decided_budget(asked):
-                one.status = "failed"
-                self._final(one)
+            self._no_more_money(self._decided_budget(asked))
         elif questions.word_of(text)[0] == questions.STOP:
             self.cancel_reason = "the plan was not approved"
             self._cancel(self.tasks.values(), self.cancel_reason)
+
+    def _no_more_money(self, stopped: Sequence[TaskState]) -> None:
+        for one in stopped:  # all of them before any ends: none goes on because another has ended
+            one.status = "failed"
+            if one.result is not None and not one.result.final:
+                one.result = failed(one.result, NO_MORE)
+        for one in stopped:
+            self._final(one)
 
     # -- what people want ---------------------------------------------------------------------
 
@@ -240,6 +256,13 @@ class RequestState(Landing):
         if self.cancel_reason is not None:
             self._cancel([one], self.cancel_reason)
 
+    def _see_what_is_moot(self) -> None:
+        """Where nobody is short any more, whether others brought something back or the short ones were cancelled,
+        nobody is to be asked for more."""
+        asked = self._about_money
+        if asked is not None and (asked.answer is not None or not self.unfunded):
+            asked.moot, self._about_money = asked.answer is None, None
+
     # -- what is so now -----------------------------------------------------------------------
 
     def _see_whether_answered(self, one: TaskState) -> None:
@@ -273,7 +296,7 @@ class RequestState(Landing):
     @property
     def open_questions(self) -> list[Asked]:
         """What Beth herself asked that nobody answered yet."""
-        return [] if self.ended else [one for one in self.asked.values() if one.answer is None]
+        return [] if self.ended else [one for one in self.asked.values() if one.open]
 
     @property
     def planner(self) -> TaskState | None:
@@ -281,12 +304,17 @@ class RequestState(Landing):
         return self.tasks.get(f"{self.id}.{PLANNER}")
 
     @property
+    def edited(self) -> Mapping[str, Any] | None:
+        """The plan that a person put in the place of the one that was asked about."""
+        found = [one.data["plan"] for one in self.asked.values() if one.kind == "plan" and one.data.get("plan")]
+        return found[-1] if found else None
+
+    @property
     def proposal(self) -> Mapping[str, Any] | None:
         """The plan as it was asked for, made by the planner or edited by a person, as plain values that nobody has
         checked; None before there is one."""
-        edited = [one.data["plan"] for one in self.asked.values() if one.kind == "plan" and one.data.get("plan")]
-        if edited:
-            return edited[-1]  # type: ignore[no-any-return]  # a JSON object
+        if self.edited is not None:
+            return self.edited
         planner = self.planner
         if planner is None:
             return self.request.get("plan")
@@ -298,6 +326,11 @@ class RequestState(Landing):
         """Those of these tasks that may be published now: all that nobody paused."""
         if not self.paused and self.cancel_reason is None:
             yield from (one for task_id in among if not (one := self.tasks[task_id]).paused)
+
+    def gives(self, slices: Slices) -> bool:
+        """Whether a task is published now. With nothing left it waits for what others bring back; where nobody does,
+        it is tried all the same, because it may cost nothing."""
+        return slices.some or not (self.budget.given or any(self.can_go_on(self.unfunded)))
 
     def accepts(self, result: Result) -> bool:
         """Whether a result counts: of the newest continuation of a task of this request, and the first that does."""

@@ -73,7 +73,8 @@ class TaskState:
     def refuses(self) -> bool:
         """Whether it is a gate that wants the work before it changed."""
         verdict = self.result.verdict if self.result is not None else None
-        return self.gate and verdict is not None and verdict.decision == "changes_requested"
+        wants = verdict is not None and verdict.decision == "changes_requested"
+        return self.gate and self.status == "complete" and wants
 
 
 def cancelled(waiting: Result, reason: str) -> Result:
@@ -84,6 +85,11 @@ def cancelled(waiting: Result, reason: str) -> Result:
 def unmerged(complete: Result, code: str, reason: str) -> Result:
     """What becomes of a task whose work cannot be brought into the request's branch."""
     return _instead(complete, "failed", code, reason)
+
+
+def failed(waiting: Result, reason: str) -> Result:
+    """What becomes of a task that waited to go on and was given no more."""
+    return _instead(waiting, "failed", "budget", reason)
 
 
 def _instead(result: Result, status: str, code: str, message: str) -> Result:
