@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from beth_agent_beth import workflow
+from beth_agent_beth.plan import workflow
 
 ROLE = "noop"
 CHAINS = 10

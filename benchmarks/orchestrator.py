@@ -23,7 +23,8 @@ from typing import cast
 from benchmarks.beth_process import ROLE, Process, a_beth, a_home, plan_of
 from benchmarks.restart import Restarted, restarts
 from benchmarks.whole_path import Installed
-from beth_agent_beth import requests, workflow
+from beth_agent_beth import requests
+from beth_agent_beth.plan import workflow
 from beth_sdk.bus.base import Bus
 from beth_sdk.journal.base import Journal
 from beth_sdk.manifest import parse_manifest

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.beth_process import CHAINS, ROLE, a_beth, a_home, plan_of
-from beth_agent_beth import facts
-from beth_agent_beth.publications import publications
-from beth_agent_beth.state import RequestState
+from beth_agent_beth.fold import facts
+from beth_agent_beth.fold.state import RequestState
+from beth_agent_beth.orchestration.publications import publications
 from beth_sdk import history, schema
 from beth_sdk.journal.base import Entry, Fact, Version
 from beth_sdk.messages import Result, Task

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from beth_agent_beth import requests, workflow
-from beth_agent_beth.state import RequestState
-from beth_agent_beth.task_state import TaskState
+from beth_agent_beth import requests
+from beth_agent_beth.fold.state import RequestState
+from beth_agent_beth.fold.task_state import TaskState
+from beth_agent_beth.plan import workflow
 from beth_sdk import openers
 from beth_sdk.bus.base import Bus
 from beth_sdk.history import TaskHistory, read_history

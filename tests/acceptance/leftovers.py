@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from beth_agent_beth import facts
+from beth_agent_beth.fold import facts
 from beth_kit.places import workspaces
 from beth_kit.workspace import clearing
 from beth_sdk import history

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from beth_agent_beth.policy import Policy
-from beth_agent_beth.state import RequestState
+from beth_agent_beth.fold.policy import Policy
+from beth_agent_beth.fold.state import RequestState
 from tests.acceptance.cluster import Cluster, task
 
 

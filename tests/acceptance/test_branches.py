@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from beth_agent_beth import requests, workflow
+from beth_agent_beth import requests
+from beth_agent_beth.plan import workflow
 from beth_kit.workspace.repository import RequestRepository
 from tests.acceptance.cluster import Cluster
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from beth_agent_beth import requests
-from beth_agent_beth.policy import Policy
-from beth_agent_beth.state import RequestState
+from beth_agent_beth.fold.policy import Policy
+from beth_agent_beth.fold.state import RequestState
 from beth_kit.sandbox.probe import probe
 from tests.acceptance.cluster import Cluster, task
 from tests.acceptance.leftovers import nothing_left

@@ -6,7 +6,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from beth_agent_beth import requests, workflow
+from beth_agent_beth import requests
+from beth_agent_beth.plan import workflow
 from beth_sdk import schema
 from beth_sdk.bus.base import Bus, Outgoing
 from beth_sdk.journal.base import Journal

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from beth_agent_beth import facts
+from beth_agent_beth.fold import facts
 from beth_sdk.cli.completing import files, streams
 
 REQUEST = streams(facts.PREFIX)
@@ -21,6 +21,6 @@ AUTO = "auto"
 def workflow_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The workflows that come with Beth, and files that may be some."""
     del ctx, parameter
-    own = sorted(path.stem for path in (Path(__file__).parent / "workflows").glob("*.toml"))
+    own = sorted(path.stem for path in (Path(__file__).parent / "plan" / "workflows").glob("*.toml"))
     found = [CompletionItem(name) for name in (*own, AUTO) if name.startswith(incomplete)]
     return [*found, *files(".toml", incomplete)]

@@ -11,11 +11,13 @@ from typing import Any, cast
 
 import pytest
 
-from beth_agent_beth import facts, requests, workflow
+from beth_agent_beth import requests
 from beth_agent_beth.commands import leaving
-from beth_agent_beth.orchestrator import Input, Orchestrator
-from beth_agent_beth.state import RequestState
-from beth_agent_beth.workspaces import GitWorkspaces, Workspaces
+from beth_agent_beth.fold import facts
+from beth_agent_beth.fold.state import RequestState
+from beth_agent_beth.orchestration.orchestrator import Input, Orchestrator
+from beth_agent_beth.orchestration.workspaces import GitWorkspaces, Workspaces
+from beth_agent_beth.plan import workflow
 from beth_kit.workspace.clone import TaskClone
 from beth_kit.workspace.conflict import Conflict
 from beth_kit.workspace.repository import RequestRepository

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from beth_agent_beth.journaled import catch_up
-from beth_agent_beth.state import RequestState
+from beth_agent_beth.fold.state import RequestState
+from beth_agent_beth.orchestration.journaled import catch_up
 from beth_sdk import schema
 from beth_sdk.bus.base import Bus, Cursor
 from beth_sdk.errors import ContractError, CursorExpired

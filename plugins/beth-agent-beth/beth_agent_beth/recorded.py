@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from beth_agent_beth import policy, workflow
-from beth_agent_beth.merging import begun_at, source_of
-from beth_agent_beth.policy import Policy
-from beth_agent_beth.replaying import order_of, planning_steps
-from beth_agent_beth.state import RequestState
+from beth_agent_beth.fold import policy
+from beth_agent_beth.fold.policy import Policy
+from beth_agent_beth.fold.state import RequestState
+from beth_agent_beth.orchestration.merging import begun_at, source_of
+from beth_agent_beth.orchestration.replaying import order_of, planning_steps
+from beth_agent_beth.plan import workflow
 from beth_kit.workspace import refs, source
 from beth_kit.workspace.git import prepare
 from beth_sdk import schema

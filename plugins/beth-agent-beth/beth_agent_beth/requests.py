@@ -9,12 +9,14 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from beth_agent_beth import answering, facts, reconciling, workflow
-from beth_agent_beth.journaled import Standing, catch_up, standing_of, standings
-from beth_agent_beth.outcome import waits_for_a_person
-from beth_agent_beth.policy import Policy
-from beth_agent_beth.state import RequestState
-from beth_agent_beth.task_state import TaskState
+from beth_agent_beth.fold import facts
+from beth_agent_beth.fold.outcome import waits_for_a_person
+from beth_agent_beth.fold.policy import Policy
+from beth_agent_beth.fold.state import RequestState
+from beth_agent_beth.fold.task_state import TaskState
+from beth_agent_beth.orchestration import answering, reconciling
+from beth_agent_beth.orchestration.journaled import Standing, catch_up, standing_of, standings
+from beth_agent_beth.plan import workflow
 from beth_sdk import history, schema, trace
 from beth_sdk.bus.base import Bus
 from beth_sdk.errors import ConfigurationError, InvalidMessage, MessageTooLarge, StreamArchived
@@ -100,7 +102,7 @@ async def submit(
     request: dict[str, Any] = {
         "description": description,
         "acceptance_criteria": list(acceptance_criteria),
-        "workflow": workflow.AUTO if plan is None else plan.name,
+        "workflow": facts.AUTO if plan is None else plan.name,
         "priority": priority,
         "traceparent": trace.start(),
     }

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from beth_agent_beth import requests
-from beth_agent_beth.display import Display
+from beth_agent_beth.fold.outcome import waits_for_a_person
+from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.following import follow
 from beth_agent_beth.models import lacks
-from beth_agent_beth.outcome import waits_for_a_person
-from beth_agent_beth.signals import Interrupts
-from beth_agent_beth.state import RequestState
+from beth_agent_beth.terminal.display import Display
+from beth_agent_beth.terminal.signals import Interrupts
 from beth_sdk import logs
 from beth_sdk.bus.base import Bus
 from beth_sdk.clock import Clock, SystemClock

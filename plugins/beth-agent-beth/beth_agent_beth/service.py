@@ -7,15 +7,16 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
-from beth_agent_beth import facts, requests
-from beth_agent_beth.clearing import Clearing
-from beth_agent_beth.compose import RESULTS
-from beth_agent_beth.day import DayLedger, limit_of
-from beth_agent_beth.journaled import standing_of
-from beth_agent_beth.orchestrator import Input, Orchestrator
-from beth_agent_beth.planner import Planner
-from beth_agent_beth.within_day import WithinDay
-from beth_agent_beth.workspaces import GitWorkspaces, Workspaces
+from beth_agent_beth import requests
+from beth_agent_beth.fold import facts
+from beth_agent_beth.orchestration.clearing import Clearing
+from beth_agent_beth.orchestration.compose import RESULTS
+from beth_agent_beth.orchestration.day import DayLedger, limit_of
+from beth_agent_beth.orchestration.journaled import standing_of
+from beth_agent_beth.orchestration.orchestrator import Input, Orchestrator
+from beth_agent_beth.orchestration.within_day import WithinDay
+from beth_agent_beth.orchestration.workspaces import GitWorkspaces, Workspaces
+from beth_agent_beth.plan.planner import Planner
 from beth_kit import places
 from beth_sdk import history, logs, schema
 from beth_sdk.bus.base import BEGINNING, Bus, Cursor

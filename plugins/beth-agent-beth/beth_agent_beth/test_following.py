@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from beth_agent_beth.conftest import Office, Through, inputs, once, result_of
+from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.following import WAIT, follow
-from beth_agent_beth.state import RequestState
 from beth_sdk import schema
 from beth_sdk.bus.base import Bus, Message
 from beth_sdk.errors import BusUnavailable, CursorExpired

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from beth_agent_beth import facts, requests
+from beth_agent_beth import requests
 from beth_agent_beth.conftest import Office, asking, inputs, parked, plan_of, result_of
+from beth_agent_beth.fold import facts
 from beth_sdk import history, schema
 from beth_sdk.bus.base import BEGINNING
 from beth_sdk.errors import ConfigurationError, InvalidMessage, MessageTooLarge

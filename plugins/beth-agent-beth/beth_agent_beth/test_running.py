@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from beth_agent_beth.commands.run import WAITING, worried
 from beth_agent_beth.conftest import Facts
-from beth_agent_beth.display import Silent
 from beth_agent_beth.running import QUIET, _Quiet
-from beth_agent_beth.test_live import event
+from beth_agent_beth.terminal.display import Silent
+from beth_agent_beth.terminal.test_live import event
 from beth_sdk.testing import ManualClock
 
 

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from beth_agent_beth import facts, requests
+from beth_agent_beth import requests
 from beth_agent_beth.conftest import Killed, Office, Through, once, plan_of, result_of
+from beth_agent_beth.fold import facts
+from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.service import KEEP_PLACE_EVERY, LOOK_AROUND_EVERY, PLACES, Beth
-from beth_agent_beth.state import RequestState
 from beth_sdk import history, schema
 from beth_sdk.bus.base import BEGINNING, Bus, Cursor, Message
 from beth_sdk.errors import CursorExpired

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from beth_agent_beth import facts
 from beth_agent_beth.conftest import TTL, Killed, Office, Through, asking, inputs, once, result_of
+from beth_agent_beth.fold import facts
 from beth_agent_beth.service import LOOK_AROUND_EVERY, PLACES, TRY_AGAIN
 from beth_agent_beth.test_service import RETENTION, ended, idle, meanwhile, next_task, send, serving, until
 from beth_sdk.errors import BusUnavailable, JournalUnavailable

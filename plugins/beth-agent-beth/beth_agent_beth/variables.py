@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from beth_agent_beth import day, policy
+from beth_agent_beth.fold import policy
+from beth_agent_beth.orchestration import day
 from beth_sdk.variables import DeclaredVariable
 
 VARIABLES: tuple[DeclaredVariable, ...] = (

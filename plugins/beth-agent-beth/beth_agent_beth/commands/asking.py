@@ -12,13 +12,15 @@ from typing import Any, TypeVar
 
 import click
 
-from beth_agent_beth import policy, recorded, requests, workflow
+from beth_agent_beth import recorded, requests
 from beth_agent_beth.commands.limits import OPTIONS, with_default
 from beth_agent_beth.commands.reading import Wanted, read_request
 from beth_agent_beth.completing import workflow_names
+from beth_agent_beth.fold import facts, policy
+from beth_agent_beth.fold.policy import Policy
 from beth_agent_beth.models import chosen
-from beth_agent_beth.policy import Policy
-from beth_agent_beth.roster import BETH, roster
+from beth_agent_beth.plan import workflow
+from beth_agent_beth.plan.roster import BETH, roster
 from beth_agent_beth.running import embedded, players, roles, team
 from beth_kit import places
 from beth_kit.model.choice import MODELS, RECORD, REPLAY, models_variable
@@ -170,7 +172,7 @@ def asked(
     if branch is not None and repo is None:
         raise click.UsageError("--branch names a branch of --repo, which is missing")
     wanted = request if isinstance(request, Wanted) else read_request(request, criteria)
-    plan = None if workflow_name == workflow.AUTO else workflow.load(workflow_name)
+    plan = None if workflow_name == facts.AUTO else workflow.load(workflow_name)
     if check_roles and plan is not None:
         _check_roles(plan, settings)
     goes_by = policy.load(os.environ)

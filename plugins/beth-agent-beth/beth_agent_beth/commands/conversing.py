@@ -11,11 +11,14 @@ from typing import Any, TypeVar
 
 import click
 
-from beth_agent_beth import questions, requests, view, words, workflow
+from beth_agent_beth import requests
 from beth_agent_beth.commands.editing import edited
-from beth_agent_beth.questions import Asked
-from beth_agent_beth.state import RequestState
-from beth_agent_beth.task_state import TaskState
+from beth_agent_beth.fold import questions
+from beth_agent_beth.fold.questions import Asked
+from beth_agent_beth.fold.state import RequestState
+from beth_agent_beth.fold.task_state import TaskState
+from beth_agent_beth.plan import workflow
+from beth_agent_beth.terminal import view, words
 from beth_sdk.bus.base import Bus
 from beth_sdk.cli.options import ports
 from beth_sdk.errors import ConfigurationError

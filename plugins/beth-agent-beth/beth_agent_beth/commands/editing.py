@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from beth_agent_beth import planning, workflow
-from beth_agent_beth.plan_toml import written
-from beth_agent_beth.state import RequestState
+from beth_agent_beth.fold.state import RequestState
+from beth_agent_beth.plan import planning, workflow
+from beth_agent_beth.plan.plan_toml import written
 from beth_sdk.errors import BethError, ConfigurationError
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from beth_agent_beth.state import RequestState
+from beth_agent_beth.fold.state import RequestState
 from beth_sdk.cli.options import ExitCode
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from beth_agent_beth.policy import BudgetPolicy
+from beth_agent_beth.fold.policy import BudgetPolicy
 from beth_sdk.variables import parse_duration
 
 NONE = "none"

@@ -10,9 +10,9 @@ import click
 from beth_agent_beth import requests
 from beth_agent_beth.commands.editing import edited, plan_now, proposed, remarks
 from beth_agent_beth.completing import REQUEST
-from beth_agent_beth.plan_toml import written
-from beth_agent_beth.questions import APPROVE
-from beth_agent_beth.state import RequestState
+from beth_agent_beth.fold.questions import APPROVE
+from beth_agent_beth.fold.state import RequestState
+from beth_agent_beth.plan.plan_toml import written
 from beth_sdk.cli.options import ExitCode, bus_option, json_option, note, ports, settings_from, show_json
 from beth_sdk.errors import BethError, ConfigurationError
 from beth_sdk.settings import Settings

@@ -16,19 +16,20 @@ from typing import Any, NoReturn
 
 import click
 
-from beth_agent_beth import recorded, requests, view
+from beth_agent_beth import recorded, requests
 from beth_agent_beth.commands.asking import asked, request_options, told_by_environment
 from beth_agent_beth.commands.conversing import answered, input_option, somebody_there
 from beth_agent_beth.commands.exits import exit_code
 from beth_agent_beth.commands.leaving import leave
 from beth_agent_beth.commands.limits import limits
 from beth_agent_beth.completing import OPEN
-from beth_agent_beth.display import Display, display_for
+from beth_agent_beth.fold.outcome import summary_of
+from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.models import check, chosen, rows
-from beth_agent_beth.outcome import summary_of
+from beth_agent_beth.orchestration.workspaces import reason_of
 from beth_agent_beth.running import Ending, Opening, embedded, players, run_here, watch
-from beth_agent_beth.state import RequestState
-from beth_agent_beth.workspaces import reason_of
+from beth_agent_beth.terminal import view
+from beth_agent_beth.terminal.display import Display, display_for
 from beth_kit.model.choice import RECORD, REPLAY, Choice, table
 from beth_kit.workspace.errors import WorkspaceError
 from beth_sdk import logs

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from beth_agent_beth.commands.limits import with_default
-from beth_agent_beth.policy import BudgetPolicy
+from beth_agent_beth.fold.policy import BudgetPolicy
 from beth_sdk.cli.conftest import Beth
 
 

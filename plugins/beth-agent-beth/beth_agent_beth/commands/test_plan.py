@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from beth_agent_beth import workflow
 from beth_agent_beth.commands.conftest import request_in
+from beth_agent_beth.plan import workflow
 from beth_sdk.cli.conftest import Beth
 
 

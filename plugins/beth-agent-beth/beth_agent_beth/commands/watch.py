@@ -11,9 +11,9 @@ from beth_agent_beth import requests
 from beth_agent_beth.commands.conversing import input_option
 from beth_agent_beth.commands.run import asked_right_there, tell
 from beth_agent_beth.completing import REQUEST
-from beth_agent_beth.display import Display, display_for
 from beth_agent_beth.running import Ending, embedded
 from beth_agent_beth.running import watch as watching
+from beth_agent_beth.terminal.display import Display, display_for
 from beth_sdk.cli.in_use import is_in_use
 from beth_sdk.cli.options import ExitCode, bus_option, json_option, ports, settings_from
 from beth_sdk.cli.paths import databases

@@ -9,7 +9,7 @@ from typing import Any
 
 from beth_agent_beth.dev.past import Past, history_of, steps_done
 from beth_agent_beth.dev.trying import Try
-from beth_agent_beth.words import duration, money
+from beth_agent_beth.terminal.words import duration, money
 from beth_sdk.cli.text import visible
 from beth_sdk.journal.base import Entry
 from beth_sdk.messages import Result

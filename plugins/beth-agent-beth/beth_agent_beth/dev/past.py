@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from beth_agent_beth import requests
-from beth_agent_beth.journaled import standings
-from beth_agent_beth.state import RequestState
-from beth_agent_beth.task_state import TaskState
+from beth_agent_beth.fold.state import RequestState
+from beth_agent_beth.fold.task_state import TaskState
+from beth_agent_beth.orchestration.journaled import standings
 from beth_sdk.cli.log import unfolded
 from beth_sdk.cli.steps import Tellers
 from beth_sdk.errors import ConfigurationError

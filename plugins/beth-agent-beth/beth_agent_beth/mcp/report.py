@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from beth_agent_beth.fold.outcome import summary_of, waits_for_a_person
+from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.mcp import outputs
-from beth_agent_beth.outcome import summary_of, waits_for_a_person
-from beth_agent_beth.planning import proposed
-from beth_agent_beth.state import RequestState
+from beth_agent_beth.plan.planning import proposed
 
 SHORT, LONG = 200, 600
 """Characters of a request's description, and of what a task brought."""

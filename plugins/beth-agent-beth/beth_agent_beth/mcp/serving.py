@@ -13,7 +13,7 @@ from beth_agent_beth.mcp.access import Access
 from beth_agent_beth.mcp.server import server_of
 from beth_agent_beth.mcp.wire import Wire
 from beth_agent_beth.running import ROLE, embedded, play, team
-from beth_agent_beth.signals import Interrupts
+from beth_agent_beth.terminal.signals import Interrupts
 from beth_sdk import logs
 from beth_sdk.cli.text import one_line
 from beth_sdk.clock import Clock

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from beth_agent_beth import facts
+from beth_agent_beth.fold import facts
+from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.mcp.report import cut, status_of
 from beth_agent_beth.mcp.watching import news_of
-from beth_agent_beth.state import RequestState
 from beth_sdk.journal.base import Entry, Fact, Version
 
 PLANNED = {"workflow": "solo", "tasks": [{"id": "r.1", "name": "only", "agent": "developer", "type": "implement"}]}

@@ -1,0 +1,1 @@
+"""What Beth does about requests: plans carried out, results taken, work merged, clones cleared away."""

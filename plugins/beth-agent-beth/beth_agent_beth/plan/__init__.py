@@ -1,0 +1,1 @@
+"""Plans: workflows in files, and those that a model makes."""

@@ -1,0 +1,1 @@
+"""A request on a terminal: a live tree, plain lines, the words for both."""
