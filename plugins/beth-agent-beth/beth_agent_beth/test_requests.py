@@ -89,6 +89,16 @@ async def test_the_first_answer_counts_and_whoever_gave_it_is_told_so(office: Of
     assert (await office.state()).answers == {"r.1:0": "red"}
 
 
+async def test_the_only_question_of_a_request_may_be_answered_by_its_name(office: Office) -> None:
+    await office.submit("a")
+    beth = office.beth()
+    await beth.attend("r")
+    await beth.attend("r", inputs(asking(await office.one_queued("a"))))
+    assert await requests.answer(office.bus, office.journal, "r", "red")
+    await beth.attend("r")
+    assert (await office.one_queued("a")).continuation == 1
+
+
 async def test_an_answer_that_comes_when_its_task_has_gone_on_does_not_count(office: Office) -> None:
     await office.submit()
     beth = office.beth()

@@ -18,6 +18,8 @@ def checked(state: RequestState, name: str, text: str, plan: workflow.Plan | Non
     """The key under which an answer counts, and what else is kept of it.
 
     Raises `ConfigurationError` where nothing is asked, or the answer is none of the options."""
+    if name == state.id and not state.ended and not state.open_questions and len(state.questions) == 1:
+        name = state.questions[0].id  # there is only one thing that can be meant
     asked = _asked_about(state, name)
     if plan is not None and (asked is None or asked.kind != "plan"):
         raise ConfigurationError(f"{name} does not ask for a plan")

@@ -22,30 +22,24 @@ from beth_agent_beth.orchestration import reconciling
 from beth_agent_beth.orchestration.held import HeldRequest, holding
 from beth_agent_beth.orchestration.journaled import catch_up
 from beth_agent_beth.orchestration.merging import Merging
-from beth_agent_beth.orchestration.publications import Publication, publications
+from beth_agent_beth.orchestration.publications import publications
+from beth_agent_beth.orchestration.publishing import AT_ONCE, Publishing
 from beth_agent_beth.orchestration.replaying import Turn, too_early
 from beth_agent_beth.orchestration.steering import Steering
 from beth_agent_beth.orchestration.within_day import WithinDay
 from beth_agent_beth.orchestration.workspaces import Workspaces
 from beth_agent_beth.plan import planning
-from beth_sdk import history, schema, trace
+from beth_sdk import schema
 from beth_sdk.bus.base import Bus, Message
 from beth_sdk.clock import Clock
 from beth_sdk.errors import HoldLost, StreamArchived
-from beth_sdk.hookspecs import HookSink, PlanRecord, PublishRecord, RequestRecord
+from beth_sdk.hookspecs import HookSink, PlanRecord, RequestRecord
 from beth_sdk.journal.base import Entry, Fact, Hold, Journal, Version
 from beth_sdk.logs import Log
-from beth_sdk.messages import Event, Result, Task, timestamp
-from beth_sdk.publish import publish_task, queue_of
-
-DATE = len("2026-01-30")
-"""Of a timestamp: the part that is its day."""
+from beth_sdk.messages import Event, Result, timestamp
 
 FIRST = Version(1)
 """The version of a request of which nothing is known but that it was received."""
-
-AT_ONCE = 100
-"""Tasks that are journaled in one append and published side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +81,9 @@ class Orchestrator:
         self._interrupted: set[str] = set()
         """Requests of which something may have been journaled and not published, because looking after them failed."""
         self._day = day
+        self._publishing = Publishing(bus, journal, clock, log, hooks, day=day)
         self._early: dict[str, list[Result]] = {}
         """Results of replayed requests whose turn has not come; who forgets them finds them in the tasks' journals."""
-        self._withheld: set[str] = set()
-        """Requests of which tasks wait because of the day's limit."""
         self._others_work: set[str] = set()
         """Requests of which another Beth journaled that she publishes, and may have died before she did."""
 
@@ -118,7 +111,7 @@ class Orchestrator:
 
     def to_attend(self, request_id: str) -> bool:
         """Whether a request is to be looked at again although nothing has happened to it."""
-        return request_id in self._withheld
+        return request_id in self._publishing.withheld
 
     def others_work(self, request_id: str) -> bool:
         """Whether another Beth is to have published tasks of this request since it was last reconciled here."""
@@ -170,11 +163,11 @@ class Orchestrator:
             return None
         held = HeldRequest(self._journal, self._clock, hold, state)
         before = state.version
-        self._withheld.discard(request_id)
+        self._publishing.withheld.discard(request_id)
         results = await self._take_in_turn(held, [*self._early.pop(request_id, ()), *(one.result for one in inputs)])
         if reconcile:
             await self._steering.insist(held)
-            await self._send(state, await reconciling.reconcile(held))
+            await self._publishing.send(state, await reconciling.reconcile(held))
         if self._day is not None:
             await self._day.settle(state, state.tasks.values() if reconcile else _of(state, inputs))
         results = await self._go_on(held, results)
@@ -249,7 +242,7 @@ class Orchestrator:
             return True
         made = [turn.publish] if turn.publish else publications(state, now, AT_ONCE)
         if made:
-            return await self._publish(held, made)
+            return await self._publishing.publish(held, made)
         asking = planning.about_the_budget(state)
         if asking is not None:
             await self._ask(held, asking)
@@ -292,45 +285,6 @@ class Orchestrator:
         self._log.info("request ended", request_id=state.id, status=ending["status"], reason=ending["reason"])
         seconds = self._clock.wall() - state.received_at
         self._hooks.emit("after_request", self._record(state, ending["status"], seconds))
-
-    # -- publishing ---------------------------------------------------------------------------
-
-    async def _publish(self, held: HeldRequest, made: Sequence[Publication]) -> bool:
-        """Publish these; returns False where all of them have to wait for another day."""
-        if self._day is not None:
-            made = await self._day.granted(held.state, made)
-            if not made:
-                await self._withhold(held, self._day)
-                return False
-        for one in made:
-            if one.unparked:  # a pause that was written after its resume would park it again, for ever
-                await history.resume(self._journal, one.task.id, token=f"continued:{one.task.key}")
-        new = [fact for one in made for fact in one.facts()]
-        await held.append(new, key=f"publishing:{held.state.version}")
-        await self._send(held.state, [one.task for one in made if one.refusal is None])
-        return True
-
-    async def _withhold(self, held: HeldRequest, day: WithinDay) -> None:
-        told = day.withheld(self._clock.wall())
-        self._withheld.add(held.state.id)
-        if (held.state.withheld or {}).get("until", "")[:DATE] != told["until"][:DATE]:
-            await held.append([Fact(facts.WITHHELD, told)], key=f"withheld:{held.state.version}")
-            self._log.warning("the day's limit is reached; tasks wait", request_id=held.state.id, **told)
-
-    async def _send(self, state: RequestState, tasks: Sequence[Task]) -> None:
-        """Publish tasks that the journal has. Raises what the bus raised once all others were tried."""
-        for start in range(0, len(tasks), AT_ONCE):
-            sending = (self._send_one(state, task) for task in tasks[start : start + AT_ONCE])
-            for outcome in await asyncio.gather(*sending, return_exceptions=True):
-                if outcome is not None:
-                    raise outcome
-
-    async def _send_one(self, state: RequestState, task: Task) -> None:
-        traceparent = state.request.get("traceparent")
-        record = PublishRecord(queue_of(task.agent), task.key, state.id, trace.trace_id(traceparent))
-        self._hooks.emit("before_publish", record)
-        await publish_task(self._bus, task, journal_id=self._journal.id, traceparent=traceparent)
-        self._hooks.emit("after_publish", record)
 
     # -- watchers -----------------------------------------------------------------------------
 

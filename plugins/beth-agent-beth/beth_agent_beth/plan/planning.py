@@ -70,7 +70,7 @@ def next_question(state: RequestState) -> Asked | None:
         once_more = f"{AGAIN}: have it fixed and looked at once more (a hint may follow: '{AGAIN}: …'); "
         text = (
             f"{state.tasks[name].name} by {newest.agent} still wants changes {after}:{told}\n"
-            f"{once_more if again else ''}accept: go on as it is; {STOP}: end the request"
+            f"{once_more if again else ''}accept: go on as it is; {STOP}: leave it, and the request fails"
         )
         asked = question(state, "gate", name, text)
         return asked if again else replace(asked, options=tuple(one for one in asked.options if one != AGAIN))
