@@ -31,7 +31,27 @@ for module in pkgutil.walk_packages({package}.__path__, "{package}.", onerror=la
 print(json.dumps(failed))
 """
 
-CLIENTS = {"beth_kit.mcp.connection", "beth_kit.mcp.http", "beth_kit.mcp.stdio"}
+CLIENTS = {
+    "beth_kit.mcp.connection",
+    "beth_kit.mcp.http",
+    "beth_kit.mcp.stdio",
+    *(
+        f"beth_agent_beth.mcp.{name}"
+        for name in (
+            "caller",
+            "looking",
+            "people",
+            "prompts",
+            "server",
+            "serving",
+            "submitting",
+            "tools",
+            "watching",
+            "wire",
+            "work",
+        )
+    ),
+}
 """Modules made of an extra's library, imported at its first use: they must not import without it."""
 
 DOCTOR = """
