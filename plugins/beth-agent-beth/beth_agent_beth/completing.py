@@ -15,12 +15,10 @@ OPEN = streams(facts.PREFIX, "task/")
 """A request or a task; which of them go on is not looked up."""
 ASKING = OPEN
 
-AUTO = "auto"
-
 
 def workflow_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The workflows that come with Beth, and files that may be some."""
     del ctx, parameter
     own = sorted(path.stem for path in (Path(__file__).parent / "plan" / "workflows").glob("*.toml"))
-    found = [CompletionItem(name) for name in (*own, AUTO) if name.startswith(incomplete)]
+    found = [CompletionItem(name) for name in (*own, facts.AUTO) if name.startswith(incomplete)]
     return [*found, *files(".toml", incomplete)]

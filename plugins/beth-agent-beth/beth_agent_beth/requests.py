@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from beth_agent_beth.fold import facts
-from beth_agent_beth.fold.outcome import waits_for_a_person
 from beth_agent_beth.fold.policy import Policy
 from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.fold.task_state import TaskState
 from beth_agent_beth.orchestration import answering, reconciling
 from beth_agent_beth.orchestration.journaled import Standing, catch_up, standing_of, standings
+from beth_agent_beth.orchestration.outcome import waits_for_a_person
 from beth_agent_beth.plan import workflow
 from beth_sdk import history, schema, trace
 from beth_sdk.bus.base import Bus

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from beth_agent_beth import requests
-from beth_agent_beth.fold.outcome import waits_for_a_person
 from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.following import follow
 from beth_agent_beth.models import lacks
+from beth_agent_beth.orchestration.outcome import waits_for_a_person
 from beth_agent_beth.terminal.display import Display
 from beth_agent_beth.terminal.signals import Interrupts
 from beth_sdk import logs

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from beth_agent_beth import recorded, requests
-from beth_agent_beth.commands.limits import OPTIONS, with_default
+from beth_agent_beth.commands.limits import OPTIONS, limits, with_default
 from beth_agent_beth.commands.reading import Wanted, read_request
 from beth_agent_beth.completing import workflow_names
 from beth_agent_beth.fold import facts, policy
@@ -31,7 +32,7 @@ from beth_sdk.errors import ConfigurationError
 from beth_sdk.journal.base import Journal
 from beth_sdk.settings import Settings
 
-F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 VARIABLES = (MODELS, RECORD, REPLAY)
 """By which agents are told what `--model`, `--record` and `--replay` were given."""
@@ -66,11 +67,37 @@ _OPTIONS = (
 )
 
 
-def request_options(function: F) -> F:
-    """Adds the argument and the options that say what is asked for; for `asked`."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is said of a request, before it is known what it means. `budget`: `cost_usd`, `tokens`, `seconds`; money
+    that is not said is the policy's, None is no limit."""
+
+    request: str | Wanted | None
+    criteria: Sequence[str] = ()
+    workflow: str = "feature"
+    approve_plan: bool = False
+    priority: int = 2
+    repo: str | None = None
+    branch: str | None = None
+    models: Sequence[str] = ()
+    record: str | None = None
+    replay: str | None = None
+    budget: Mapping[str, Any] | None = None
+
+
+def request_options(function: Callable[..., T]) -> Callable[..., T]:
+    """Adds the argument and the options that say what is asked for; the function gets them as one `Given`, for
+    `asked`."""
+
+    @functools.wraps(function)
+    def gathered(*, max_cost: float | str | None, max_tokens: int | None, max_time: float | None, **values: Any) -> T:
+        said = {one.name: values.pop(one.name) for one in fields(Given) if one.name in values}
+        return function(Given(**said, budget=limits(max_cost, max_tokens, max_time)), **values)
+
+    with_options: Callable[..., T] = gathered
     for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+        with_options = option(with_options)
+    return with_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,45 +161,29 @@ class Asked:
         return name
 
 
-def asked(
-    settings: Settings,
-    request: str | Wanted | None,
-    *,
-    criteria: Sequence[str],
-    workflow_name: str,
-    priority: int,
-    repo: str | None,
-    branch: str | None,
-    models: Sequence[str],
-    record: str | None,
-    replay: str | None,
-    request_id: str | None = None,
-    check_roles: bool = True,
-    approve_plan: bool = False,
-    budget: Mapping[str, Any] | None = None,
-) -> Asked:
+def asked(settings: Settings, given: Given, *, request_id: str | None = None, check_roles: bool = True) -> Asked:
     """What the options mean; with `check_roles`, somebody here must play each role of the plan, unless on a server.
-    `budget`: `cost_usd`, `tokens`, `seconds`; money that is not said is the policy's, None is no limit.
 
     Raises `UsageError`, `ConfigurationError`, `WorkspaceError` before anything is written."""
-    if (models or record or replay) and not embedded(settings):
+    if (given.models or given.record or given.replay) and not embedded(settings):
         scheme = settings.bus_url.partition(":")[0]
         raise ConfigurationError(
             f"--model, --record and --replay reach agents of this machine only; with {scheme} they run elsewhere: "
             f"set {', '.join(VARIABLES)} there"
         )
-    if replay is not None:
+    if given.replay is not None:
         _refuse_beside_replay()
-        again = _again(settings, Path(replay).absolute())
+        again = _again(settings, Path(given.replay).absolute())
         if check_roles and again.plan is not None:
             _check_roles(again.plan, settings)
         return again
-    if request is None:
+    if given.request is None:
         raise click.UsageError("say what shall be done: REQUEST, or a FILE that holds it")
-    if branch is not None and repo is None:
+    if given.branch is not None and given.repo is None:
         raise click.UsageError("--branch names a branch of --repo, which is missing")
-    wanted = request if isinstance(request, Wanted) else read_request(request, criteria)
-    plan = None if workflow_name == facts.AUTO else workflow.load(workflow_name)
+    request = given.request
+    wanted = request if isinstance(request, Wanted) else read_request(request, given.criteria)
+    plan = None if given.workflow == facts.AUTO else workflow.load(given.workflow)
     if check_roles and plan is not None:
         _check_roles(plan, settings)
     goes_by = policy.load(os.environ)
@@ -180,28 +191,28 @@ def asked(
     known = plan is None or (check_roles and embedded(settings))
     here = roster(team()[0]) if known else []
     environment: dict[str, str] = {}
-    if models:
+    if given.models:
         needed = {BETH, *roles()} if plan is None else set(plan.roles)
-        chosen(players(needed), settings, os.environ, models)  # says what is wrong with them
-        environment[MODELS] = models_variable(models, os.environ)
-    if record is not None:
-        folder = Path(record).absolute()
+        chosen(players(needed), settings, os.environ, given.models)  # says what is wrong with them
+        environment[MODELS] = models_variable(given.models, os.environ)
+    if given.record is not None:
+        folder = Path(given.record).absolute()
         recorded.check_folder(folder, request_id)
         environment[RECORD] = str(folder)
-    start = None if repo is None else asyncio.run(_start(repo, branch))
+    start = None if given.repo is None else asyncio.run(_start(given.repo, given.branch))
     return Asked(
         wanted,
         plan,
-        priority,
+        given.priority,
         request_id,
         start,
         None,
         environment,
-        tuple(models),
+        tuple(given.models),
         team=here,
         policy=goes_by,
-        approve_plan=approve_plan,
-        budget=with_default(budget, goes_by.budget),
+        approve_plan=given.approve_plan,
+        budget=with_default(given.budget, goes_by.budget),
     )
 
 

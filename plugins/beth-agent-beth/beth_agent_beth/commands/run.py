@@ -17,15 +17,14 @@ from typing import Any, NoReturn
 import click
 
 from beth_agent_beth import recorded, requests
-from beth_agent_beth.commands.asking import asked, request_options, told_by_environment
+from beth_agent_beth.commands.asking import Given, asked, request_options, told_by_environment
 from beth_agent_beth.commands.conversing import answered, input_option, somebody_there
 from beth_agent_beth.commands.exits import exit_code
 from beth_agent_beth.commands.leaving import leave
-from beth_agent_beth.commands.limits import limits
 from beth_agent_beth.completing import OPEN
-from beth_agent_beth.fold.outcome import summary_of
 from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.models import check, chosen, rows
+from beth_agent_beth.orchestration.outcome import summary_of
 from beth_agent_beth.orchestration.workspaces import reason_of
 from beth_agent_beth.running import Ending, Opening, embedded, players, run_here, watch
 from beth_agent_beth.terminal import view
@@ -52,20 +51,8 @@ WAITING = "waiting for a server"
 @bus_option
 @json_option
 def run(
-    request: str | None,
+    given: Given,
     *,
-    criteria: tuple[str, ...],
-    workflow: str,
-    approve_plan: bool,
-    priority: int,
-    max_cost: float | str | None,
-    max_tokens: int | None,
-    max_time: float | None,
-    repo: str | None,
-    branch: str | None,
-    models: tuple[str, ...],
-    record: str | None,
-    replay: str | None,
     no_input: bool,
     bus: str | None,
     as_json: bool,
@@ -81,20 +68,7 @@ def run(
     The first Ctrl-C stops at the next step and prints how to go on; a second one stops at once.
     """
     settings = settings_from(bus)
-    request_ = asked(
-        settings,
-        request,
-        criteria=criteria,
-        workflow_name=workflow,
-        approve_plan=approve_plan,
-        priority=priority,
-        budget=limits(max_cost, max_tokens, max_time),
-        repo=repo,
-        branch=branch,
-        models=models,
-        record=record,
-        replay=replay,
-    )
+    request_ = asked(settings, given)
     _to_its_end(
         settings,
         request_.submit,

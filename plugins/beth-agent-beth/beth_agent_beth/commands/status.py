@@ -10,8 +10,8 @@ import click
 
 from beth_agent_beth import requests
 from beth_agent_beth.completing import REQUEST
-from beth_agent_beth.fold.outcome import summary_of, word_of
 from beth_agent_beth.fold.state import RequestState
+from beth_agent_beth.orchestration.outcome import summary_of, word_of
 from beth_agent_beth.terminal import view
 from beth_sdk.cli.options import bus_option, json_option, ports, settings_from
 from beth_sdk.cli.text import one_line

@@ -13,8 +13,8 @@ import click
 from beth_agent_beth import requests
 from beth_agent_beth.commands.conversing import answered, somebody_there, waiting
 from beth_agent_beth.completing import ASKING, OPEN
-from beth_agent_beth.fold.outcome import word_of
 from beth_agent_beth.fold.questions import APPROVE
+from beth_agent_beth.orchestration.outcome import word_of
 from beth_agent_beth.plan import workflow
 from beth_agent_beth.running import embedded
 from beth_sdk.cli.options import ExitCode, Ports, bus_option, json_option, ports, settings_from

@@ -8,8 +8,7 @@ import json
 import click
 
 from beth_agent_beth import requests
-from beth_agent_beth.commands.asking import asked, request_options
-from beth_agent_beth.commands.limits import limits
+from beth_agent_beth.commands.asking import Given, asked, request_options
 from beth_sdk.cli.options import bus_option, json_option, note, ports, settings_from
 from beth_sdk.errors import ConfigurationError
 
@@ -20,20 +19,8 @@ from beth_sdk.errors import ConfigurationError
 @bus_option
 @json_option
 def submit(
-    request: str | None,
+    given: Given,
     *,
-    criteria: tuple[str, ...],
-    workflow: str,
-    approve_plan: bool,
-    priority: int,
-    max_cost: float | str | None,
-    max_tokens: int | None,
-    max_time: float | None,
-    repo: str | None,
-    branch: str | None,
-    models: tuple[str, ...],
-    record: str | None,
-    replay: str | None,
     request_id: str | None,
     bus: str | None,
     as_json: bool,
@@ -46,22 +33,7 @@ def submit(
     if request_id is not None and not requests.good_id(request_id):
         raise click.BadParameter(f"{request_id!r}; accepted: {requests.ACCEPTED_IDS}", param_hint="--id")
     settings = settings_from(bus)
-    request_ = asked(
-        settings,
-        request,
-        criteria=criteria,
-        workflow_name=workflow,
-        approve_plan=approve_plan,
-        priority=priority,
-        budget=limits(max_cost, max_tokens, max_time),
-        repo=repo,
-        branch=branch,
-        models=models,
-        record=record,
-        replay=replay,
-        request_id=request_id,
-        check_roles=False,
-    )
+    request_ = asked(settings, given, request_id=request_id, check_roles=False)
     if settings.bus_url.startswith("memory:"):
         raise ConfigurationError("an in-memory bus ends with this process; use `beth run`, or another --bus")
 

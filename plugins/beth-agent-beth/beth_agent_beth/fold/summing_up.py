@@ -53,15 +53,15 @@ def _counts(state: RequestState, one: TaskState) -> bool:
 
 
 def _done(one: TaskState) -> dict[str, Any]:
-    return {"name": one.name, "agent": one.agent, "summary": summary_text(one)}
+    return {"name": one.name, "agent": one.agent, "summary": summary_text(one) or ""}
 
 
-def summary_text(one: TaskState) -> str:
-    """What a result says of itself in a sentence; empty where it says nothing."""
+def summary_text(one: TaskState) -> str | None:
+    """What a result says of itself in a sentence; None where it says nothing."""
     body = one.result.result if one.result is not None else None
     if isinstance(body, dict) and isinstance(body.get("summary"), str):
         body = body["summary"]
-    return body if isinstance(body, str) else ""
+    return body if isinstance(body, str) else None
 
 
 def _not_done(one: TaskState) -> dict[str, Any]:

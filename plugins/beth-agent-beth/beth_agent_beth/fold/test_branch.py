@@ -7,7 +7,7 @@ import pytest
 from beth_agent_beth.conftest import Facts, result_of
 from beth_agent_beth.fold import facts
 from beth_agent_beth.fold.branch import Branch
-from beth_agent_beth.fold.outcome import outcome_of, waits_for_a_person
+from beth_agent_beth.orchestration.outcome import outcome_of, waits_for_a_person
 from beth_agent_beth.orchestration.publications import publications
 from beth_agent_beth.terminal.view import closing
 from beth_sdk.messages import Result, Task

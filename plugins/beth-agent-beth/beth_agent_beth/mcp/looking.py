@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 
 from beth_agent_beth import requests
-from beth_agent_beth.fold.outcome import word_of
 from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.mcp import outputs
 from beth_agent_beth.mcp.access import Access
@@ -13,6 +12,7 @@ from beth_agent_beth.mcp.caller import Caller
 from beth_agent_beth.mcp.inputs import ListRequests, RequestStatus
 from beth_agent_beth.mcp.report import SHORT, cut, status_of
 from beth_agent_beth.orchestration.journaled import standings
+from beth_agent_beth.orchestration.outcome import word_of
 from beth_sdk.messages import timestamp
 
 

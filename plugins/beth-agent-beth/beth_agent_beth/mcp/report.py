@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from beth_agent_beth.fold.outcome import summary_of, waits_for_a_person
 from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.mcp import outputs
+from beth_agent_beth.orchestration.outcome import summary_of, waits_for_a_person
 from beth_agent_beth.plan.planning import proposed
 
 SHORT, LONG = 200, 600

@@ -6,7 +6,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from beth_agent_beth.commands.asking import Asked, asked
+from beth_agent_beth.commands.asking import Asked, Given, asked
 from beth_agent_beth.commands.reading import Wanted
 from beth_agent_beth.mcp import outputs, starting_point
 from beth_agent_beth.mcp.access import Access
@@ -54,20 +54,16 @@ async def _start(access: Access, arguments: SubmitRequest, caller: Caller) -> St
 
 
 def _checked(access: Access, arguments: SubmitRequest, start: StartingPoint) -> tuple[Asked, dict[str, str]]:
-    request = asked(
-        access.settings,
+    given = Given(
         Wanted(arguments.description.strip(), list(arguments.criteria)),
-        criteria=(),
-        workflow_name=arguments.workflow,
-        priority=2,
+        workflow=arguments.workflow,
+        approve_plan=arguments.approve_plan,
         repo=start.repo,
         branch=arguments.branch,
         models=access.models,
-        record=None,
-        replay=None,
-        approve_plan=arguments.approve_plan,
         budget=None if arguments.max_cost_usd is None else {"cost_usd": arguments.max_cost_usd},
     )
+    request = asked(access.settings, given)
     if not access.here or os.environ.get(REPLAY):
         return request, {}
     choices = chosen(players(request.needed), access.settings, os.environ, access.models)

@@ -8,7 +8,6 @@ from collections.abc import Hashable
 from contextlib import suppress
 
 from beth_agent_beth import requests
-from beth_agent_beth.fold.outcome import summary_of, waits_for_a_person, word_of
 from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.following import follow
 from beth_agent_beth.mcp import outputs
@@ -16,6 +15,7 @@ from beth_agent_beth.mcp.access import Access
 from beth_agent_beth.mcp.caller import Caller
 from beth_agent_beth.mcp.inputs import WatchRequest
 from beth_agent_beth.mcp.report import SHORT, cut, status_of
+from beth_agent_beth.orchestration.outcome import summary_of, waits_for_a_person, word_of
 from beth_sdk.messages import FINAL_STATUSES, Event
 
 HEARTBEAT = 5.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from beth_agent_beth.fold import questions
-from beth_agent_beth.fold.outcome import word_of
 from beth_agent_beth.fold.questions import Asked
 from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.fold.task_state import TaskState
+from beth_agent_beth.orchestration.outcome import word_of
 from beth_agent_beth.plan import planning, workflow
 from beth_sdk import history
 from beth_sdk.errors import ConfigurationError

@@ -14,7 +14,6 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from beth_agent_beth.fold import facts
-from beth_agent_beth.fold.outcome import outcome_of
 from beth_agent_beth.fold.questions import Asked
 from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.fold.task_state import TaskState
@@ -22,6 +21,7 @@ from beth_agent_beth.orchestration import reconciling
 from beth_agent_beth.orchestration.held import HeldRequest, holding
 from beth_agent_beth.orchestration.journaled import catch_up
 from beth_agent_beth.orchestration.merging import Merging
+from beth_agent_beth.orchestration.outcome import outcome_of
 from beth_agent_beth.orchestration.publications import publications
 from beth_agent_beth.orchestration.publishing import AT_ONCE, Publishing
 from beth_agent_beth.orchestration.replaying import Turn, too_early

@@ -9,8 +9,8 @@ import pytest
 from beth_agent_beth import requests
 from beth_agent_beth.conftest import Office, inputs, result_of
 from beth_agent_beth.fold import facts
-from beth_agent_beth.fold.outcome import waits_for_a_person
 from beth_agent_beth.orchestration.orchestrator import Orchestrator
+from beth_agent_beth.orchestration.outcome import waits_for_a_person
 from beth_sdk.errors import ConfigurationError
 from beth_sdk.messages import Result, Task
 

@@ -7,7 +7,7 @@ import pytest
 from beth_agent_beth import requests
 from beth_agent_beth.conftest import Facts, Office, delegating, inputs, parked, result_of
 from beth_agent_beth.fold import facts
-from beth_agent_beth.fold.outcome import outcome_of, waits_for_a_person, word_of
+from beth_agent_beth.orchestration.outcome import outcome_of, waits_for_a_person, word_of
 from beth_agent_beth.orchestration.test_funds import begun, given, used_up, used_up_by_all
 from beth_agent_beth.plan.planning import about_the_budget
 from beth_sdk import history

@@ -9,9 +9,9 @@ import pytest
 from beth_agent_beth import requests
 from beth_agent_beth.conftest import Office, inputs, result_of
 from beth_agent_beth.fold import facts
-from beth_agent_beth.fold.outcome import outcome_of, summary_of, waits_for_a_person, word_of
 from beth_agent_beth.fold.policy import Policy
 from beth_agent_beth.orchestration.orchestrator import Orchestrator
+from beth_agent_beth.orchestration.outcome import outcome_of, summary_of, waits_for_a_person, word_of
 from beth_sdk.errors import ConfigurationError
 from beth_sdk.messages import Task
 

@@ -19,8 +19,8 @@ from beth_agent_beth.conftest import (
     told_of_branch,
 )
 from beth_agent_beth.fold import facts
-from beth_agent_beth.fold.outcome import summary_of
 from beth_agent_beth.orchestration.merging import TRY_AGAIN
+from beth_agent_beth.orchestration.outcome import summary_of
 from beth_kit.workspace.errors import GitFailed
 
 STREAM = facts.stream_of("r")

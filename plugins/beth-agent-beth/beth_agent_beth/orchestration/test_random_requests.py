@@ -22,10 +22,10 @@ from beth_agent_beth.conftest import (
     result_of,
 )
 from beth_agent_beth.fold import facts
-from beth_agent_beth.fold.outcome import waits_for_a_person, word_of
 from beth_agent_beth.fold.policy import Policy
 from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.fold.task_state import cancelled
+from beth_agent_beth.orchestration.outcome import waits_for_a_person, word_of
 from beth_agent_beth.orchestration.workspaces import Impossible, Moved, Opened, Source
 from beth_kit.workspace.conflict import Conflict
 from beth_sdk import history, schema

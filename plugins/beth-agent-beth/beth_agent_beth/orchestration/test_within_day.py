@@ -7,9 +7,9 @@ import pytest
 from beth_agent_beth import requests
 from beth_agent_beth.conftest import TTL, Office, inputs, result_of
 from beth_agent_beth.fold import facts
-from beth_agent_beth.fold.outcome import summary_of
 from beth_agent_beth.orchestration.day import DayLedger
 from beth_agent_beth.orchestration.orchestrator import Orchestrator
+from beth_agent_beth.orchestration.outcome import summary_of
 from beth_agent_beth.orchestration.within_day import WithinDay
 from beth_sdk import logs
 from beth_sdk.messages import Result, Task

@@ -79,10 +79,10 @@ def next_question(state: RequestState) -> Asked | None:
 
 def about_the_budget(state: RequestState) -> Asked | None:
     """The question whether there is more money, tokens or time, where nobody can go on without."""
-    going_on = any(state.can_go_on(state.unfunded))  # those that somebody paused wait for that first
-    if not going_on or state.outstanding or any(one.kind == "budget" for one in state.open_questions):
+    # Those that somebody paused wait for that first.
+    short = next((state.unfunded[one.id] for one in state.can_go_on(state.unfunded)), None)
+    if short is None or state.outstanding or any(one.kind == "budget" for one in state.open_questions):
         return None
-    short = next(state.unfunded[one.id] for one in state.can_go_on(state.unfunded))
     total, spent = getattr(state.budget.total, short.dimension), getattr(state.budget.spent, short.dimension)
     left = sum(1 for one in state.tasks.values() if one.status in ("waiting", "unfunded"))
     said = {

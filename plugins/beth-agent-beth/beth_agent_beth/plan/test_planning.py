@@ -9,9 +9,9 @@ import pytest
 from beth_agent_beth import requests
 from beth_agent_beth.conftest import Office, delegating, inputs, plan_of, result_of
 from beth_agent_beth.fold import facts
-from beth_agent_beth.fold.outcome import summary_of, waits_for_a_person
 from beth_agent_beth.fold.policy import Policy
 from beth_agent_beth.orchestration.orchestrator import Orchestrator
+from beth_agent_beth.orchestration.outcome import summary_of, waits_for_a_person
 from beth_agent_beth.plan import planning
 from beth_sdk.errors import ConfigurationError
 from beth_sdk.messages import Task

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from beth_agent_beth.fold.outcome import usage_of
 from beth_agent_beth.fold.questions import Asked
 from beth_agent_beth.fold.state import RequestState
 from beth_agent_beth.fold.summing_up import account_of
 from beth_agent_beth.fold.task_state import TaskState
+from beth_agent_beth.orchestration.outcome import usage_of
 from beth_agent_beth.terminal.live import Live, status_of
 from beth_agent_beth.terminal.marks import Signs
 from beth_agent_beth.terminal.words import NO_WORDS, doing, duration, first_line, first_of, gist, money, short_question

@@ -9,6 +9,7 @@ import json
 
 from beth_agent_beth.fold.questions import Asked
 from beth_agent_beth.fold.state import RequestState
+from beth_agent_beth.fold.summing_up import summary_text
 from beth_agent_beth.fold.task_state import TaskState
 from beth_agent_beth.terminal.live import Live
 from beth_agent_beth.terminal.marks import Signs
@@ -73,11 +74,9 @@ def gist(one: TaskState) -> str:
         return first_of(one.result.error.message)
     if one.result.question is not None:
         return first_of(one.result.question.text)
-    body = one.result.result
-    if isinstance(body, dict) and isinstance(body.get("summary"), str):
-        body = body["summary"]
-    if isinstance(body, str):
-        return first_of(body)
+    said, body = summary_text(one), one.result.result
+    if said is not None:
+        return first_of(said)
     return one_line(json.dumps(body, ensure_ascii=False), 120) if body is not None else ""
 
 

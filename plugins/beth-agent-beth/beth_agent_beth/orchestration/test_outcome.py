@@ -8,7 +8,7 @@ import pytest
 
 from beth_agent_beth.conftest import Facts, asking, delegating, parked, result_of
 from beth_agent_beth.fold import facts
-from beth_agent_beth.fold.outcome import outcome_of, summary_of, usage_of, waits_for_a_person, word_of
+from beth_agent_beth.orchestration.outcome import outcome_of, summary_of, usage_of, waits_for_a_person, word_of
 
 GATE = {"name": "g", "agent": "g", "type": "act", "gate": True}
 
